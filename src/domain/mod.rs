@@ -1,0 +1,7 @@
+//! What must be true, decided without I/O: no clock, no network, no database, no randomness of its own.
+
+pub mod answer;
+pub mod candle;
+pub mod instrument;
+pub mod ledger;
+pub mod moment;

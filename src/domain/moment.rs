@@ -1,0 +1,83 @@
+//! A point in time, as a number that is handed in: this layer never reads a clock.
+
+use std::ops::{Add, Sub};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::DAY_MS;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(pub i64);
+
+/// An option expires, and its daily bar opens, at 08:00 UTC (Deribit).
+pub const BAR_OPENS_MS: i64 = 8 * 3_600_000;
+
+impl Moment {
+    /// The moment as RFC 3339 in UTC, whole seconds; out of range it is shown as a number.
+    pub fn rfc3339(self) -> String {
+        match Timestamp::from_millisecond(self.0) {
+            Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Err(_) => format!("{} ms", self.0),
+        }
+    }
+
+    /// The moment as a timestamp, clamped into the range that one can hold.
+    pub fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    }
+
+    /// The date in UTC.
+    pub fn date(self) -> Date {
+        self.timestamp().to_zoned_datetime(TimeZone::UTC).date()
+    }
+
+    /// 08:00 UTC of a date: when its bar opens, and when options of that expiry end.
+    pub fn opening_of(date: Date) -> Moment {
+        let days = date.since(Date::constant(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()));
+        Moment(days * DAY_MS + BAR_OPENS_MS)
+    }
+
+    /// The last 08:00 UTC at or before this moment.
+    pub fn bar_boundary(self) -> Moment {
+        Moment((self.0 - BAR_OPENS_MS).div_euclid(DAY_MS) * DAY_MS + BAR_OPENS_MS)
+    }
+
+    /// Milliseconds from this moment until another; negative where that is past.
+    pub fn until_ms(self, later: Moment) -> i64 {
+        later.0.saturating_sub(self.0)
+    }
+}
+
+impl Add<i64> for Moment {
+    type Output = Moment;
+    fn add(self, ms: i64) -> Moment {
+        Moment(self.0.saturating_add(ms))
+    }
+}
+
+impl Sub<i64> for Moment {
+    type Output = Moment;
+    fn sub(self, ms: i64) -> Moment {
+        Moment(self.0.saturating_sub(ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_boundary_is_eight_utc() {
+        let at = Moment(1_718_524_800_000); // 2024-06-16T08:00:00Z, the documented bar
+        assert_eq!(at.bar_boundary(), at);
+        assert_eq!((at - 1).bar_boundary(), at - DAY_MS);
+        assert_eq!((at + 1).bar_boundary(), at);
+        assert_eq!(Moment::opening_of(Date::constant(2024, 6, 16)), at);
+        assert_eq!(at.rfc3339(), "2024-06-16T08:00:00Z");
+    }
+}

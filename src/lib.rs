@@ -1,0 +1,10 @@
+//! chainfill brings a vendor's complete option history home: it lists every option, finds what is missing,
+//! fetches it under the vendor's throttle, survives anything on the way, and proves at the end that nothing
+//! is missing.
+//!
+//! The library exists for the program and its tests; `ARCHITECTURE.md` says how the parts fit.
+
+pub mod domain;
+pub mod http;
+pub mod limits;
+pub mod source;

@@ -1,0 +1,153 @@
+//! Every bound of the program, with its unit in its name and the reason beside it.
+//!
+//! Nothing in chainfill waits, queues or grows without one of these (invariant I12).
+
+/// Longest symbol that is taken for a name; the longest real one has 26 characters.
+pub const SYMBOL_BYTES_MAX: usize = 64;
+
+/// Most names that one listing may hold; Deribit listed 114,851 expired BTC options in 2026.
+pub const LISTING_NAMES_MAX: usize = 1_000_000;
+
+/// Most decoded bytes that one answer may hold: 20 times the largest honest page, far below a bomb.
+pub const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// Most decoded bytes of a listing: a million names of 26 characters.
+pub const LISTING_BYTES_MAX: usize = 48 << 20;
+
+/// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
+pub const PAGE_ROWS: u32 = 5_000;
+
+/// Most pages that one query may take: 152 options of 400 days at one tenth of the page size.
+pub const PAGES_MAX: u32 = 128;
+
+/// Most rows that one query may hold in memory before it is committed.
+pub const QUERY_ROWS_MAX: usize = 120_000;
+
+/// Bytes of a vendor's text that are quoted in a message.
+pub const QUOTE_CHARS_MAX: usize = 120;
+
+/// Time to open a connection to the vendor, TLS included.
+pub const CONNECT_MS_MAX: u64 = 10_000;
+
+/// Time from the first byte sent to the last byte of an answer: one byte every ten seconds ends here (S15).
+pub const REQUEST_MS_MAX: u64 = 60_000;
+
+/// Requests in flight at once, at the most.
+pub const CONCURRENCY_MAX: u32 = 64;
+
+/// Requests in flight at once unless told otherwise.
+pub const CONCURRENCY_DEFAULT: u32 = 4;
+
+/// Requests a second unless told otherwise.
+pub const RATE_PER_S_DEFAULT: f64 = 5.0;
+
+/// Smallest and largest rate that may be asked for, requests a second.
+pub const RATE_PER_S_RANGE: (f64, f64) = (0.001, 10_000.0);
+
+/// Tries of one query before its options need attention; at 10 % faults one in 10^8 gets there.
+pub const TRIES_MAX: u32 = 8;
+
+/// Tries of a query that the vendor refuses (400, 404, redirect): each one spends quota.
+pub const REFUSED_TRIES_MAX: u32 = 3;
+
+/// Different queries refused alike, with no good answer between, that mean "all of them" (S6, S8, S21).
+pub const ALIKE_MAX: u32 = 5;
+
+/// Failures in a row, over all queries, after which the vendor counts as down and is probed one at a time.
+pub const FAILURES_DOWN: u32 = 6;
+
+/// First and longest pause after a failure, before jitter.
+pub const BACKOFF_MS_FIRST: i64 = 1_000;
+/// See [`BACKOFF_MS_FIRST`].
+pub const BACKOFF_MS_MAX: i64 = 60_000;
+
+/// How long a vendor may be down in the middle of a run before the run ends (exit 4).
+pub const OUTAGE_MS_MAX: i64 = 6 * HOUR_MS;
+
+/// How long a vendor that has not answered once may be tried at the start of a run.
+pub const FIRST_ANSWER_MS_MAX: i64 = 90_000;
+
+/// Empty answers in a row that are doubted until an option known to hold data has answered (S5).
+pub const EMPTIES_DOUBTED: usize = 8;
+
+/// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
+pub const RETRY_AFTER_S_MAX: i64 = 86_400;
+
+/// Wait after a 429 that names no time, doubled with each one up to [`BLIND_WAIT_MS_MAX`] (T1, T13).
+pub const BLIND_WAIT_MS_FIRST: i64 = 60_000;
+/// See [`BLIND_WAIT_MS_FIRST`].
+pub const BLIND_WAIT_MS_MAX: i64 = HOUR_MS;
+
+/// Successes without a 429 after which an unknown throttle is no longer feared: until then one request
+/// is in flight at a time, so that meeting the limit costs one 429 and not one for each request in flight.
+pub const SERIAL_SUCCESSES: usize = 2_000;
+
+/// A learned quota is tried for one request more this often, so that a raised one is noticed (T7).
+pub const RAISE_PROBE_MS: i64 = 6 * HOUR_MS;
+
+/// Requests that the governor remembers: more than any window seen holds.
+pub const LOG_REQUESTS_MAX: usize = 100_000;
+
+/// Slack for two clocks that do not run alike, per window: 20 ms and one part in 10,000.
+pub const WINDOW_SLACK_MS: i64 = 20;
+/// See [`WINDOW_SLACK_MS`].
+pub const WINDOW_SLACK_PARTS: i64 = 10_000;
+
+/// Slices in which a wait is slept, so that a suspended machine wakes on time (C1).
+pub const WAIT_SLICE_MS: i64 = 10_000;
+
+/// How long the vendor may take to publish a bar after it closed.
+pub const PUBLISH_LAG_MS: i64 = HOUR_MS;
+
+/// Age at which an `empty` is looked at again, unless told otherwise: the archive grows.
+pub const EMPTY_DAYS_DEFAULT: u32 = 30;
+
+/// How long a run's lease lives without a beat, and how often it beats.
+pub const LEASE_MS: i64 = 30_000;
+/// See [`LEASE_MS`].
+pub const BEAT_MS: i64 = 5_000;
+
+/// How often a run looks for a command from outside (`stop`).
+pub const CONTROL_MS: i64 = 1_000;
+
+/// How long a stopping run may take to finish what is under way (P4).
+pub const STOP_MS_MAX: i64 = 4_000;
+
+/// How long `chainfill stop` waits for the run to end.
+pub const STOP_WAIT_MS_MAX: u64 = 30_000;
+
+/// Pause between two tries to reach a store that went away, first and longest (B3).
+pub const STORE_RETRY_MS_FIRST: u64 = 250;
+/// See [`STORE_RETRY_MS_FIRST`].
+pub const STORE_RETRY_MS_MAX: u64 = 10_000;
+
+/// How long a store may be away before the run ends (exit 8).
+pub const STORE_AWAY_MS_MAX: i64 = 6 * HOUR_MS;
+
+/// How long a lock of another program on the SQLite file is waited for (B8).
+pub const SQLITE_BUSY_MS: u32 = 30_000;
+
+/// Longest wait for PostgreSQL to accept a connection.
+pub const PG_CONNECT_MS_MAX: u64 = 10_000;
+
+/// Most options that one commit covers: bounds the transaction and its memory.
+pub const COMMIT_OPTIONS_MAX: usize = 512;
+
+/// Error lines of a run that are kept in memory for its closing summary.
+pub const ERRORS_KEPT_MAX: usize = 32;
+
+/// Years back from now that a listing by year is asked for (Deribit opened in 2016).
+pub const LISTING_FIRST_YEAR: i16 = 2016;
+
+/// A second, an hour and a day in milliseconds.
+pub const SECOND_MS: i64 = 1_000;
+/// See [`SECOND_MS`].
+pub const HOUR_MS: i64 = 3_600_000;
+/// See [`SECOND_MS`].
+pub const DAY_MS: i64 = 86_400_000;
+
+const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
+const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
+const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
+const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
+const _: () = assert!(CONTROL_MS < STOP_MS_MAX);
