@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod candle;
+pub mod governor;
 pub mod instrument;
 pub mod ledger;
 pub mod moment;
