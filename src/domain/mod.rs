@@ -1,8 +1,11 @@
 //! What must be true, decided without I/O: no clock, no network, no database, no randomness of its own.
 
+pub mod ability;
 pub mod answer;
 pub mod candle;
 pub mod governor;
 pub mod instrument;
 pub mod ledger;
+pub mod listing;
 pub mod moment;
+pub mod run;

@@ -1,0 +1,116 @@
+//! One process's work on a store: who it is, and who may write.
+
+use serde::{Deserialize, Serialize};
+
+use super::moment::Moment;
+use crate::limits::LEASE_MS;
+
+/// Which process holds or held a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Process id on its host.
+    pub pid: u32,
+    /// The host's name.
+    pub host: String,
+    /// The kernel's id of this boot: a pid means nothing after a reboot.
+    pub boot_id: String,
+    /// When the process started, in the kernel's ticks since boot: a pid may be given out again.
+    pub pid_started: u64,
+    /// When the run started.
+    pub started_at: Moment,
+    /// The boot clock at that moment: with it a later process can tell how much time really passed (C2).
+    pub started_boot_ms: i64,
+    /// What was called, without anything secret.
+    pub command: String,
+}
+
+/// Whether a process may take a store over from its last holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// Nobody holds it.
+    Free,
+    /// The holder is gone, or its lease ran out: its epoch ends here.
+    TakenOver,
+    /// Somebody works on it. Its lease runs out in so many milliseconds unless it beats again.
+    Held(i64),
+}
+
+/// One writer (I7). `beat_age_ms`: time since the holder's last sign of life, by the store's clock. `alive`:
+/// whether its process lives, where that can be known, that is on the same boot of the same host.
+pub fn claim(held: bool, beat_age_ms: i64, alive: Option<bool>) -> Claimed {
+    match (held, alive) {
+        (false, _) => Claimed::Free,
+        // A live process may be stopped or starved for long and still come back: on its own host it keeps the store.
+        (true, Some(true)) => Claimed::Held(LEASE_MS),
+        (true, Some(false)) => Claimed::TakenOver,
+        (true, None) if beat_age_ms >= LEASE_MS => Claimed::TakenOver,
+        (true, None) => Claimed::Held(LEASE_MS - beat_age_ms.max(0)),
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Everything that was asked for is there.
+    Complete,
+    /// All was tried; some options need attention.
+    Attention,
+    /// Stopped by request; the rest is pending.
+    Stopped,
+    /// Stopped at the vendor's limit, as told.
+    Limit,
+    /// The vendor cannot be reached, or speaks another language.
+    Vendor,
+    /// The key is refused.
+    Key,
+    /// The store cannot be used.
+    Store,
+    /// Something else.
+    Failed,
+}
+
+impl Ending {
+    /// The process's exit code, as documented in `--help`.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Ending::Complete => 0,
+            Ending::Failed => 1,
+            Ending::Attention => 3,
+            Ending::Vendor => 4,
+            Ending::Limit => 5,
+            Ending::Stopped => 6,
+            Ending::Key => 7,
+            Ending::Store => 8,
+        }
+    }
+
+    /// The word that is stored and shown.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ending::Complete => "complete",
+            Ending::Attention => "attention",
+            Ending::Stopped => "stopped",
+            Ending::Limit => "limit",
+            Ending::Vendor => "vendor",
+            Ending::Key => "key",
+            Ending::Store => "store",
+            Ending::Failed => "failed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_holder_on_this_host_is_replaced_at_once_and_a_far_one_after_its_lease() {
+        // F-P3, F-P8
+        assert_eq!(claim(false, 0, None), Claimed::Free);
+        assert_eq!(claim(true, 0, Some(false)), Claimed::TakenOver);
+        assert_eq!(claim(true, LEASE_MS * 10, Some(true)), Claimed::Held(LEASE_MS));
+        assert_eq!(claim(true, LEASE_MS - 1, None), Claimed::Held(1));
+        assert_eq!(claim(true, LEASE_MS, None), Claimed::TakenOver);
+    }
+}
