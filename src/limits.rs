@@ -65,7 +65,7 @@ pub const BACKOFF_MS_MAX: i64 = 60_000;
 pub const OUTAGE_MS_MAX: i64 = 6 * HOUR_MS;
 
 /// How long a vendor that has not answered once may be tried at the start of a run.
-pub const FIRST_ANSWER_MS_MAX: i64 = 90_000;
+pub const FIRST_ANSWER_MS_MAX: i64 = 30_000;
 
 /// Empty answers in a row that are doubted until an option known to hold data has answered (S5).
 pub const EMPTIES_DOUBTED: usize = 8;
