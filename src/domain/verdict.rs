@@ -24,6 +24,17 @@ pub enum Failure {
     Trouble,
 }
 
+/// What a query asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// The listing, or one option.
+    One,
+    /// An expiry, to find out whether that can be done.
+    Probe,
+    /// An expiry of a vendor that has answered others.
+    Expiry,
+}
+
 /// What is known when a request has failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstance {
@@ -33,8 +44,8 @@ pub struct Circumstance {
     pub alike: u32,
     /// Whether the vendor counts as down: then a failure says nothing of its query.
     pub down: bool,
-    /// Whether the query asks for an expiry.
-    pub expiry: bool,
+    /// What the query asks for.
+    pub asks: Asks,
     /// A random number in 0..1, for the back-off's jitter.
     pub jitter: f64,
 }
@@ -77,9 +88,15 @@ pub fn judge(failure: Failure, now: Moment, at: Circumstance) -> Verdict {
         // One confirmation, because a single 401 can be a proxy's mood (S7).
         Failure::Key if at.alike >= 2 => Verdict::StopKey,
         Failure::Key => Verdict::Again { at: now + BACKOFF_MS_FIRST, counts: false },
-        Failure::OtherOption if at.expiry => Verdict::BySymbol { for_all: true },
-        Failure::Endless if at.expiry => Verdict::BySymbol { for_all: false },
-        Failure::Refused if at.expiry && at.tries >= 2 => Verdict::BySymbol { for_all: false },
+        Failure::OtherOption if at.asks == Asks::Probe => Verdict::BySymbol { for_all: true },
+        // It could be done before: one foreign answer is an accident, three expiries alike are a change (S19).
+        Failure::OtherOption if at.asks == Asks::Expiry && at.alike >= REFUSED_TRIES_MAX => {
+            Verdict::BySymbol { for_all: true }
+        }
+        Failure::OtherOption if at.asks == Asks::Expiry && at.tries < REFUSED_TRIES_MAX => again(TRIES_MAX),
+        Failure::Refused if at.asks == Asks::Probe && at.tries >= 2 => Verdict::BySymbol { for_all: true },
+        Failure::Endless | Failure::OtherOption if at.asks != Asks::One => Verdict::BySymbol { for_all: false },
+        Failure::Refused if at.asks == Asks::Expiry && at.tries >= 2 => Verdict::BySymbol { for_all: false },
         Failure::Refused | Failure::OtherLanguage | Failure::OtherOption if at.alike >= ALIKE_MAX => {
             Verdict::StopVendor
         }
@@ -105,7 +122,7 @@ mod tests {
     use super::*;
 
     fn at(tries: u32, alike: u32) -> Circumstance {
-        Circumstance { tries, alike, down: false, expiry: false, jitter: 1.0 }
+        Circumstance { tries, alike, down: false, asks: Asks::One, jitter: 1.0 }
     }
 
     #[test]
@@ -144,8 +161,12 @@ mod tests {
     #[test]
     fn an_expiry_query_that_is_ignored_falls_back_to_symbols() {
         // F-S19, F-S18, F-S14
-        let expiry = Circumstance { expiry: true, ..at(1, 1) };
-        assert_eq!(judge(Failure::OtherOption, Moment(0), expiry), Verdict::BySymbol { for_all: true });
-        assert_eq!(judge(Failure::Endless, Moment(0), expiry), Verdict::BySymbol { for_all: false });
+        let probe = Circumstance { asks: Asks::Probe, ..at(1, 1) };
+        assert_eq!(judge(Failure::OtherOption, Moment(0), probe), Verdict::BySymbol { for_all: true });
+        assert_eq!(judge(Failure::Endless, Moment(0), probe), Verdict::BySymbol { for_all: false });
+        let expiry = |tries, alike| Circumstance { asks: Asks::Expiry, ..at(tries, alike) };
+        assert!(matches!(judge(Failure::OtherOption, Moment(0), expiry(1, 1)), Verdict::Again { counts: true, .. }));
+        assert_eq!(judge(Failure::OtherOption, Moment(0), expiry(3, 1)), Verdict::BySymbol { for_all: false });
+        assert_eq!(judge(Failure::OtherOption, Moment(0), expiry(1, 3)), Verdict::BySymbol { for_all: true });
     }
 }
