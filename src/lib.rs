@@ -8,3 +8,4 @@ pub mod domain;
 pub mod http;
 pub mod limits;
 pub mod source;
+pub mod vendor;
