@@ -245,3 +245,7 @@ impl Vendor {
         Reply::json(200, page::envelope(&written, page.len(), more, part, paging))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -193,3 +193,154 @@ impl Head {
         Some(head)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+    use crate::vendor::Settings;
+    use crate::vendor::settings::KEY_DEFAULT;
+
+    const LISTING: &str = "/v1/data/ohlc/deribit/options/available/";
+
+    async fn server(faults: &str) -> Server {
+        let settings = Settings {
+            counts: vec![("BTC".into(), 200)],
+            throttles: vec!["8/hour".parse().unwrap()],
+            faults: faults.parse().unwrap(),
+            keeps_log: true,
+            ..Settings::default()
+        };
+        let vendor = Arc::new(Mutex::new(Vendor::new(settings)));
+        Server::bind((Ipv4Addr::LOCALHOST, 0).into(), vendor, || Moment(1_000_000)).await.unwrap()
+    }
+
+    fn request(path: &str, more: &str) -> String {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nAuthorization: Token {KEY_DEFAULT}\r\n{more}\r\n"
+        )
+    }
+
+    /// All that comes until the server closes the connection, at most a megabyte: head and body.
+    async fn raw(server: &Server, request: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.take(1 << 20).read_to_end(&mut bytes).await.unwrap();
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
+        let body = bytes.split_off(end);
+        (String::from_utf8(bytes).unwrap(), body)
+    }
+
+    fn client() -> reqwest::Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder().no_proxy().retry(reqwest::retry::never()).build().unwrap()
+    }
+
+    fn length(head: &str) -> usize {
+        let line = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        line.unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_whole_answer_is_plain_or_gzip_as_asked() {
+        let server = server("").await;
+        let (head, body) = raw(&server, &request(LISTING, "Connection: close\r\n")).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nVary: Accept\r\n"), "{head}");
+        assert!(head.contains("\r\nDate: Thu, 01 Jan 1970 00:16:40 GMT\r\n"), "{head}");
+        assert!(!head.contains("gzip") && length(&head) == body.len());
+        let (head, packed) =
+            raw(&server, &request(LISTING, "Connection: close\r\nAccept-Encoding: gzip, br\r\n")).await;
+        assert!(head.contains("\r\nContent-Encoding: gzip\r\n") && length(&head) == packed.len());
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&*packed).read_to_end(&mut plain).unwrap();
+        assert!(plain == body && packed.len() < body.len());
+    }
+
+    #[tokio::test]
+    async fn one_connection_takes_many_requests_and_the_throttle_ends_them() {
+        // F-T3
+        let server = server("").await;
+        let client = client();
+        let url = format!("{}/data/ohlc/deribit/options/?symbol=BTC-1JAN30-1-C", server.url());
+        let mut statuses = Vec::new();
+        for _ in 0..9 {
+            let reply = client.get(&url).header("Authorization", format!("token {KEY_DEFAULT}")).send().await.unwrap();
+            statuses.push((reply.status().as_u16(), reply.headers().get("retry-after").cloned()));
+            let _ = reply.bytes().await.unwrap();
+        }
+        assert!(statuses[..8].iter().all(|status| *status == (200, None)), "{statuses:?}");
+        assert_eq!((statuses[8].0, statuses[8].1.as_ref().unwrap().as_bytes()), (429, &b"3600"[..]));
+        let vendor = Arc::clone(server.vendor());
+        server.stop().await;
+        assert_eq!(vendor.lock().unwrap().log().kept().len(), 9);
+        assert!(client.get(&url).send().await.unwrap_err().is_connect(), "it is gone");
+    }
+
+    #[tokio::test]
+    async fn bodies_are_broken_on_the_wire_in_each_manner() {
+        // F-S13
+        let server = server("s13=1").await;
+        let ask = request(LISTING, "Accept-Encoding: gzip\r\n");
+        let (head, body) = raw(&server, &ask).await;
+        assert!(body.len() < length(&head), "short by its own length");
+        let (head, body) = raw(&server, &ask).await;
+        assert!(head.contains("Transfer-Encoding: chunked") && !body.ends_with(b"0\r\n\r\n"), "{head}");
+        let (head, packed) = raw(&server, &request(LISTING, "Accept-Encoding: gzip\r\nConnection: close\r\n")).await;
+        assert_eq!(length(&head), packed.len(), "whole by HTTP's rules");
+        let mut plain = Vec::new();
+        assert!(flate2::read::GzDecoder::new(&*packed).read_to_end(&mut plain).is_err());
+        let (head, body) = raw(&server, &ask).await;
+        assert!(!head.contains("Content-Length") && !head.contains("chunked"), "{head}");
+        assert!(!body.ends_with(b"]}"));
+        assert_eq!(raw(&server, &ask).await, (String::new(), vec![]), "closed before the head");
+    }
+
+    #[tokio::test]
+    async fn a_bomb_unfolds_and_an_endless_body_goes_on() {
+        // F-S14
+        let server = server("s14=1").await;
+        let client = client();
+        let url = format!("{}/data/ohlc/deribit/options/available/", server.url());
+        for _ in 0..2 {
+            let ask = client.get(&url).header("Authorization", format!("Token {KEY_DEFAULT}"));
+            let mut reply = ask.send().await.unwrap();
+            let mut bytes = 0;
+            while bytes < 32 << 20 {
+                bytes += reply.chunk().await.unwrap().unwrap().len();
+            }
+        }
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn silence_and_a_trickle_hold_the_connection_and_stopping_ends_them() {
+        // F-S15, F-P1
+        let server = server("s15@1,p1@2+").await;
+        let mut trickle = TcpStream::connect(server.addr()).await.unwrap();
+        trickle.write_all(request(LISTING, "").as_bytes()).await.unwrap();
+        let mut head = vec![0; 64];
+        trickle.read_exact(&mut head).await.unwrap();
+        assert_eq!(raw(&server, &request(LISTING, "")).await.0, "");
+        server.stop().await;
+        let mut rest = Vec::new();
+        let _ = trickle.read_to_end(&mut rest).await;
+        assert!(rest.len() < 1_024, "the body never came");
+    }
+
+    #[tokio::test]
+    async fn other_methods_and_things_that_are_no_requests() {
+        let server = server("").await;
+        let (head, body) = raw(&server, "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").await;
+        assert!(head.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{head}");
+        assert_eq!(body, br#"{"detail":"Method \"POST\" not allowed."}"#);
+        assert_eq!(raw(&server, "hello\r\n\r\n").await.0, "");
+        let (head, body) = raw(&server, &request(LISTING, "Connection: close\r\n").replace("GET", "HEAD")).await;
+        assert!(length(&head) > 1_000 && body.is_empty());
+    }
+}
