@@ -12,3 +12,4 @@ pub mod limits;
 pub mod process;
 pub mod source;
 pub mod store;
+pub mod vendor;
