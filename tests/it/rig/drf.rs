@@ -112,6 +112,11 @@ impl Drf {
         self.control("forget", "");
     }
 
+    /// Where its files are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     fn control(&self, what: &str, value: &str) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.control_port)).expect("the control port");
         let length = value.len();

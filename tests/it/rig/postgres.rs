@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,7 +27,7 @@ pub struct Postgres {
     server: Option<Child>,
     port: u16,
     settings: Vec<String>,
-    databases: u32,
+    databases: AtomicU32,
     programs: PathBuf,
     user: Option<(u32, u32)>,
     home: Home,
@@ -47,7 +48,7 @@ impl Postgres {
         let data = home.path().join("data");
         copy(&template(&programs, user), &data);
         let settings = settings.iter().map(|s| (*s).to_owned()).collect();
-        let mut pg = Postgres { server: None, port: 0, settings, databases: 0, programs, user, home };
+        let mut pg = Postgres { server: None, port: 0, settings, databases: AtomicU32::new(0), programs, user, home };
         for _ in 0..20 {
             pg.port = free_port();
             // Another test may take the port between the look and the start: then the server ends at once.
@@ -59,9 +60,8 @@ impl Postgres {
     }
 
     /// A fresh database's URL: `postgres://postgres@127.0.0.1:PORT/dbN`.
-    pub fn database(&mut self) -> String {
-        self.databases += 1;
-        let name = format!("db{}", self.databases);
+    pub fn database(&self) -> String {
+        let name = format!("db{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
         self.psql("postgres", &format!("CREATE DATABASE {name}"));
         self.url(&name)
     }
@@ -69,7 +69,7 @@ impl Postgres {
     /// What `psql -X -A -t` prints for a statement, without the last newline. `db` is a name or a URL.
     pub fn psql(&self, db: &str, sql: &str) -> String {
         let url = if db.contains("://") { db.to_owned() } else { self.url(db) };
-        let out = Command::new(self.programs.join("psql"))
+        let out = Command::new(self.program("psql"))
             .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", &url, "-c", sql])
             .env("PGCONNECT_TIMEOUT", "10")
             .stdin(Stdio::null())
@@ -83,6 +83,11 @@ impl Postgres {
     /// The port on 127.0.0.1, the same after [`Postgres::start_again`].
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// One of PostgreSQL's own programs, of the server's version: `psql`, `pg_dump`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
     }
 
     /// The directory of its Unix socket, for `host=` in a connection string.
@@ -142,7 +147,7 @@ impl Postgres {
     fn try_start(&mut self) -> bool {
         let (data, socket_dir) = (self.home.path().join("data"), self.home.path());
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log");
-        let mut command = Command::new(self.programs.join("postgres"));
+        let mut command = Command::new(self.program("postgres"));
         command.arg("-D").arg(&data).args(["-p", &self.port.to_string()]);
         let sockets = format!("unix_socket_directories={}", socket_dir.display());
         // Memory in files of its own directory: what SIGKILL leaves in /dev/shm nobody would remove.
@@ -234,7 +239,8 @@ fn copy(from: &Path, to: &Path) {
 /// The folder with initdb, postgres and psql; the same places, in the same order, as scripts/prepare.
 fn programs() -> PathBuf {
     let mut dirs: Vec<PathBuf> = std::env::var_os("CHAINFILL_PG_BIN").map(PathBuf::from).into_iter().collect();
-    for (parent, prefix) in [("/usr/lib/postgresql", ""), ("/usr/local/opt", "postgresql"), ("/opt/homebrew/opt", "postgresql")]
+    for (parent, prefix) in
+        [("/usr/lib/postgresql", ""), ("/usr/local/opt", "postgresql"), ("/opt/homebrew/opt", "postgresql")]
     {
         let mut found: Vec<PathBuf> = fs::read_dir(parent)
             .into_iter()
