@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("domain", &[]),
     ("clock", &["domain"]),
+    ("process", &["domain", "clock"]),
     ("source", &["domain"]),
     ("http", &["source"]),
     ("store", &["domain"]),
@@ -23,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("vendor", &["domain", "http", "source"]),
     ("view", &["domain"]),
     ("engine", &["store", "http", "source", "domain", "clock"]),
-    ("cli", &["limits", "domain", "clock", "source", "http", "store", "config", "vendor", "view", "engine"]),
+    ("cli", &["limits", "domain", "clock", "process", "source", "http", "store", "config", "vendor", "view", "engine"]),
 ];
 
 const FREE: [&str; 2] = ["main", "lib"];
