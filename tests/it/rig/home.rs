@@ -24,7 +24,7 @@ tries=0
 while ! rm -rf "$1" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
 "#;
 
-/// A private directory under the system's temporary one.
+/// A private directory in memory where there is plenty of that, else under the system's temporary one.
 pub struct Home {
     path: PathBuf,
     watchdog: Child,
@@ -34,7 +34,7 @@ pub struct Home {
 impl Home {
     /// Makes the directory, and the watchdog before anything is put into it.
     pub fn new(prefix: &str) -> Home {
-        let path = tempfile::Builder::new().prefix(prefix).tempdir().expect("a temporary directory").keep();
+        let path = tempfile::Builder::new().prefix(prefix).tempdir_in(place()).expect("a temporary directory").keep();
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&path)
@@ -61,6 +61,19 @@ impl Home {
         let line = pid.map_or_else(|| "-\n".to_owned(), |pid| format!("{pid}\n"));
         let leash = self.leash.as_mut().expect("the leash is held until the end");
         leash.write_all(line.as_bytes()).expect("the watchdog listens");
+    }
+}
+
+/// Copying a database of 28 MB takes 0.07 s in memory and 0.9 s on a virtual disk. A container's /dev/shm of 64 MB
+/// would be full with the second server.
+fn place() -> PathBuf {
+    const KB_MIN: u64 = 4 << 20;
+    let df = Command::new("df").args(["-Pk", "/dev/shm"]).stderr(Stdio::null()).output();
+    let text = df.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    let free_kb = text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    match free_kb {
+        Some(free_kb) if KB_MIN <= free_kb => PathBuf::from("/dev/shm"),
+        _ => std::env::temp_dir(),
     }
 }
 
