@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -206,7 +206,7 @@ fn template(programs: &Path, user: Option<(u32, u32)>) -> PathBuf {
     let version: String = String::from_utf8_lossy(&version).chars().filter(char::is_ascii_alphanumeric).collect();
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(cache).expect("target/tmp");
-    let owner = user.map_or_else(|| cache.metadata().expect("target/tmp").uid(), |(uid, _)| uid);
+    let owner = user.map_or_else(|| rustix::process::getuid().as_raw(), |(uid, _)| uid);
     let done = cache.join(format!("{version}-{owner}"));
     // Every test is a process of its own: the first one makes the template, the others wait for it.
     let lock = File::create(cache.join("postgres.lock")).expect("a lock file");
