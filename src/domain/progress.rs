@@ -113,6 +113,12 @@ pub struct CurrencyProgress {
     pub rows_inserted: u64,
 }
 
+/// Draws a run. It never asks the engine, and never fails it.
+pub trait View: Send {
+    /// Something happened; `progress` holds it already.
+    fn show(&mut self, at: Moment, event: &Event, progress: &Progress);
+}
+
 impl Progress {
     /// Takes an event in.
     pub fn fold(&mut self, at: Moment, event: &Event) {

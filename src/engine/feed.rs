@@ -2,13 +2,7 @@
 
 use crate::domain::event::Event;
 use crate::domain::moment::Moment;
-use crate::domain::progress::Progress;
-
-/// Draws a run. It never asks the engine, and never fails it.
-pub trait View: Send {
-    /// Something happened; `progress` holds it already.
-    fn show(&mut self, at: Moment, event: &Event, progress: &Progress);
-}
+use crate::domain::progress::{Progress, View};
 
 /// The fold of a run's events, and who looks at it.
 #[derive(Default)]
