@@ -146,6 +146,27 @@ pub const STORE_AWAY_MS_MAX: i64 = 6 * HOUR_MS;
 /// How long a lock of another program on the SQLite file is waited for (B8).
 pub const SQLITE_BUSY_MS: u32 = 30_000;
 
+/// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
+pub const SQLITE_CACHE_KIB: i64 = 3_072;
+
+/// Bytes to which the SQLite WAL is cut after a checkpoint (B9).
+pub const SQLITE_WAL_BYTES: i64 = 8 << 20;
+
+/// Calls that may wait for the SQLite thread.
+pub const SQLITE_CALLS_MAX: usize = 16;
+
+/// Bars that are handed over at once when a whole table is read.
+pub const AUDIT_ROWS: usize = 512;
+
+/// Tries of one commit that meets a deadlock or a serialization failure (B4).
+pub const STORE_TRIES_MAX: u32 = 5;
+
+/// Longest wait for a lock of another program in PostgreSQL.
+pub const PG_LOCK_MS_MAX: u64 = 30_000;
+
+/// How long a connection to PostgreSQL may be silent before it is probed, and how long unanswered before it is given up.
+pub const PG_SILENCE_MS_MAX: u64 = 30_000;
+
 /// Longest wait for PostgreSQL to accept a connection.
 pub const PG_CONNECT_MS_MAX: u64 = 10_000;
 

@@ -1,5 +1,15 @@
 //! Candles, ledger, journal, throttle and lease behind one small port, because they must commit together (I2).
 
+mod adoption;
+pub mod memory;
+mod merge;
+mod open;
+mod postgres;
+mod row;
+mod sqlite;
+mod text;
+mod url;
+
 use async_trait::async_trait;
 use jiff::civil::Date;
 
@@ -12,6 +22,10 @@ use crate::domain::ledger::{Happening, OptionRecord};
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
+
+pub use memory::MemoryStore;
+pub use open::{Mode, Opened, open};
+pub use url::{StoreUrl, UrlError};
 
 /// Where candles and their ledger live.
 ///
@@ -69,7 +83,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// Where the store cannot be read, or holds what cannot be a candle.
-    async fn audit(&self, each: &mut (dyn FnMut(&Symbol, &Candle) + Send)) -> Result<(), StoreError>;
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError>;
 
     /// One option's bars, by date.
     ///
@@ -77,6 +91,9 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be read.
     async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError>;
 }
+
+/// Takes bars, one after another.
+pub type EachBar<'a> = dyn FnMut(&Symbol, &Candle) + Send + 'a;
 
 /// A run's number on a store; it grows by one with each run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -323,6 +340,8 @@ pub struct Adopted {
     pub due: u32,
     /// Their bars.
     pub rows: u64,
+    /// Rows that cannot be bars. They stay where they are; their options need attention.
+    pub odd: u64,
 }
 
 /// Why a store did not do what it was asked.

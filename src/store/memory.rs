@@ -1,0 +1,352 @@
+//! A store that lives as long as the process: for simulated time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::civil::Date;
+
+use super::merge::{self, Fold};
+use super::row::{counted_span_ms, storable, storable_symbol, unknown_done};
+use super::text::plain;
+use super::{
+    Attempt, Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, ListingRow, Loaded, Order, Revision, RunEnd,
+    RunRow, Settled, Store, StoreError, Tally,
+};
+use crate::domain::ability::Ability;
+use crate::domain::candle::Candle;
+use crate::domain::governor;
+use crate::domain::governor::quota::Counted;
+use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::ledger::OptionRecord;
+use crate::domain::listing::ListingNews;
+use crate::domain::moment::Moment;
+use crate::domain::run::{Claimed, Identity, claim};
+use crate::limits::LOG_REQUESTS_MAX;
+
+/// A store in memory. Deterministic: its clock is the newest time that it was handed.
+#[derive(Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    now: Moment,
+    bars: BTreeMap<Symbol, BTreeMap<Date, Candle>>,
+    ledger: BTreeMap<Symbol, OptionRecord>,
+    tallies: BTreeMap<Currency, Tally>,
+    attempts: BTreeMap<(i64, i64), Tried>,
+    runs: BTreeMap<i64, Run>,
+    holder: Option<Epoch>,
+    listings: BTreeMap<Moment, ListingRow>,
+    orders: BTreeSet<(i64, &'static str)>,
+    actions: BTreeSet<(Moment, String)>,
+    revisions: Vec<(Symbol, Revision)>,
+    flags: BTreeSet<(Symbol, Date, &'static str)>,
+    throttle: governor::Memory,
+    ability: Ability,
+}
+
+struct Tried {
+    attempt: Attempt,
+    settled: Option<Settled>,
+    unknown_at: Option<Moment>,
+}
+
+struct Run {
+    identity: Identity,
+    beat: Moment,
+    ended: Option<(Moment, String)>,
+    progress: Option<String>,
+}
+
+impl MemoryStore {
+    /// An empty one.
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// Every request that was journaled, in order, with its outcome.
+    pub fn journal(&self) -> Vec<(Attempt, Option<Settled>)> {
+        self.tables().attempts.values().map(|tried| (tried.attempt.clone(), tried.settled.clone())).collect()
+    }
+
+    /// What people asked for, word for word (I8).
+    pub fn actions(&self) -> Vec<(Moment, String)> {
+        self.tables().actions.iter().cloned().collect()
+    }
+
+    /// Every bar that changed, in order (S20).
+    pub fn revisions(&self) -> Vec<(Symbol, Revision)> {
+        self.tables().revisions.clone()
+    }
+
+    /// What is odd about bars, by option and date.
+    pub fn flags(&self) -> Vec<(Symbol, Date, &'static str)> {
+        self.tables().flags.iter().cloned().collect()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // No call here leaves the tables half written, whatever panics elsewhere.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn place(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
+        let mut tables = self.tables();
+        tables.now = tables.now.max(wish.now);
+        if let Some(holder) = tables.holder() {
+            if holder.identity == wish.identity {
+                return Ok(holder.epoch);
+            }
+            match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+                Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder))),
+                Claimed::Free | Claimed::TakenOver => {}
+            }
+        }
+        let now = tables.now;
+        for tried in tables.attempts.values_mut().filter(|tried| tried.settled.is_none() && tried.unknown_at.is_none())
+        {
+            tried.unknown_at = Some(unknown_done(tried.attempt.sent, now));
+        }
+        let epoch = tables.runs.last_key_value().map_or(0, |(epoch, _)| *epoch) + 1;
+        let run = Run { identity: wish.identity.clone(), beat: now, ended: None, progress: None };
+        tables.runs.insert(epoch, run);
+        tables.holder = Some(Epoch(epoch));
+        Ok(Epoch(epoch))
+    }
+
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
+        let mut tables = self.tables();
+        tables.beat(epoch, batch.at)?;
+        if let Some(progress) = &batch.progress
+            && let Some(run) = tables.runs.get_mut(&epoch.0)
+        {
+            run.progress = Some(plain(progress).into_owned());
+        }
+        tables.write_journal(epoch, batch);
+        if let Some(news) = &batch.listing {
+            tables.write_listing(news);
+        }
+        if let Some(throttle) = &batch.throttle {
+            tables.throttle = throttle.clone();
+        }
+        if let Some(ability) = &batch.ability {
+            tables.ability = ability.clone();
+        }
+        if let Some(action) = &batch.action {
+            tables.actions.insert((batch.at, plain(action).into_owned()));
+        }
+        Ok(tables.write_options(batch))
+    }
+
+    async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let Some((newest, run)) = tables.runs.last_entry().map(|entry| (*entry.key(), entry.into_mut())) else {
+            return Err(StoreError::Fenced);
+        };
+        if newest != epoch.0 {
+            return Err(StoreError::Fenced);
+        }
+        run.ended = Some((end.at, end.ending.word().to_owned()));
+        run.beat = run.beat.max(end.at);
+        if let Some(progress) = &end.progress {
+            run.progress = Some(plain(progress).into_owned());
+        }
+        tables.now = tables.now.max(end.at);
+        tables.holder = None;
+        Ok(())
+    }
+
+    async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
+        let tables = self.tables();
+        Ok(Loaded {
+            records: tables.ledger.values().cloned().collect(),
+            throttle: tables.throttle.clone(),
+            counted: tables.counted(counted_since),
+            ability: tables.ability.clone(),
+            listing: tables.newest_listing(),
+            run: tables.newest_run(),
+        })
+    }
+
+    async fn glance(&self) -> Result<Glance, StoreError> {
+        let tables = self.tables();
+        let newest = tables.attempts.values().map(|tried| tried.attempt.sent).max().unwrap_or_default();
+        let unsent = |tried: &&Tried| tried.settled.as_ref().is_none_or(|settled| settled.outcome != "unsent");
+        Ok(Glance {
+            tallies: tables.tallies.values().cloned().collect(),
+            run: tables.newest_run(),
+            throttle: tables.throttle.clone(),
+            counted: tables.counted(newest - counted_span_ms(&tables.throttle)),
+            ability: tables.ability.clone(),
+            listing: tables.newest_listing(),
+            bytes: 0,
+            requests: tables.attempts.values().filter(unsent).count() as u64,
+        })
+    }
+
+    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
+        let mut tables = self.tables();
+        tables.now = tables.now.max(now);
+        let holder = tables.holder();
+        if let Some(holder) = &holder {
+            tables.orders.insert((holder.epoch.0, order.word()));
+        }
+        Ok(holder)
+    }
+
+    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+        let mut tables = self.tables();
+        let mine: Vec<_> = tables.orders.iter().filter(|(of, _)| *of == epoch.0).copied().collect();
+        for order in &mine {
+            tables.orders.remove(order);
+        }
+        Ok(mine.iter().filter_map(|(_, word)| Order::from_word(word)).collect())
+    }
+
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+        let tables = self.tables();
+        for (symbol, bars) in &tables.bars {
+            bars.values().for_each(|bar| each(symbol, bar));
+        }
+        Ok(())
+    }
+
+    async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
+        Ok(self.tables().bars.get(symbol).map(|bars| bars.values().cloned().collect()).unwrap_or_default())
+    }
+}
+
+impl Tables {
+    fn holder(&self) -> Option<Holder> {
+        let epoch = self.holder?;
+        let run = self.runs.get(&epoch.0)?;
+        Some(Holder { identity: run.identity.clone(), epoch, beat_age_ms: run.beat.until_ms(self.now) })
+    }
+
+    fn beat(&mut self, epoch: Epoch, at: Moment) -> Result<(), StoreError> {
+        if self.holder != Some(epoch) {
+            return Err(StoreError::Fenced);
+        }
+        self.now = self.now.max(at);
+        let now = self.now;
+        if let Some(run) = self.runs.get_mut(&epoch.0) {
+            run.beat = now;
+        }
+        Ok(())
+    }
+
+    fn write_journal(&mut self, epoch: Epoch, batch: &Batch) {
+        for attempt in &batch.sent {
+            let attempt = Attempt { query: plain(&attempt.query).into_owned(), ..attempt.clone() };
+            let tried = Tried { attempt, settled: None, unknown_at: None };
+            self.attempts.entry((epoch.0, tried.attempt.seq)).or_insert(tried);
+        }
+        for settled in &batch.settled {
+            if let Some(tried) = self.attempts.get_mut(&(epoch.0, settled.seq)) {
+                let note = settled.note.as_deref().map(|note| plain(note).into_owned());
+                tried.settled = Some(Settled { note, ..settled.clone() });
+            }
+        }
+    }
+
+    fn write_listing(&mut self, news: &ListingNews) {
+        let mut deltas = merge::Deltas::default();
+        for (symbols, listed) in [(&news.vanished, false), (&news.returned, true)] {
+            for symbol in symbols {
+                if let Some(record) = self.ledger.get_mut(plain(symbol.as_str()).as_ref()) {
+                    record.listed = listed;
+                }
+            }
+        }
+        for record in &news.new {
+            let record = storable(record);
+            if let Some(known) = self.ledger.get_mut(&record.symbol) {
+                known.listed = true;
+                continue;
+            }
+            deltas.moved(None, &record);
+            self.ledger.insert(record.symbol.clone(), record.into_owned());
+        }
+        self.listings.entry(news.fetched_at).or_insert_with(|| ListingRow::of(news));
+        self.count(&deltas);
+    }
+
+    fn write_options(&mut self, batch: &Batch) -> Committed {
+        let mut fold = Fold::default();
+        for news in &batch.options {
+            let symbol = storable_symbol(&news.symbol);
+            if !fold.knows(&symbol) {
+                let bars = self.bars.get(&symbol).map(|bars| bars.values().cloned().collect()).unwrap_or_default();
+                fold.know(&symbol, self.ledger.get(&symbol).cloned(), bars);
+            }
+        }
+        let mut committed = Committed::default();
+        for news in &batch.options {
+            let symbol = storable_symbol(&news.symbol);
+            committed.options.extend(fold.apply(&symbol, news));
+            self.flags.extend(news.flaws.iter().map(|(date, flaw)| (symbol.clone(), *date, flaw.word())));
+        }
+        for applied in &committed.options {
+            self.revisions
+                .extend(applied.revised.iter().map(|revision| (applied.record.symbol.clone(), revision.clone())));
+        }
+        for entry in fold.written() {
+            let bars = self.bars.entry(entry.record.symbol.clone()).or_default();
+            bars.extend(entry.writes.iter().map(|(date, write)| (*date, write.candle.clone())));
+        }
+        for entry in fold.changed() {
+            self.ledger.insert(entry.record.symbol.clone(), entry.record.clone());
+        }
+        self.count(&fold.deltas());
+        committed
+    }
+
+    fn count(&mut self, deltas: &merge::Deltas) {
+        for (currency, counts) in deltas.each() {
+            let tally = self.tallies.entry(currency.clone()).or_insert_with(|| merge::tally(currency.as_str(), [0; 6]));
+            counts.add_to(tally);
+        }
+    }
+
+    fn counted(&self, since: Moment) -> Vec<Counted> {
+        let mut counted: Vec<Counted> = self.attempts.values().filter_map(|tried| tried.counted(since)).collect();
+        counted.sort_by_key(|counted| (counted.done, counted.sent));
+        counted.split_off(counted.len().saturating_sub(LOG_REQUESTS_MAX))
+    }
+
+    fn newest_listing(&self) -> Option<ListingRow> {
+        self.listings.last_key_value().map(|(_, row)| row.clone())
+    }
+
+    fn newest_run(&self) -> Option<RunRow> {
+        let (epoch, run) = self.runs.last_key_value()?;
+        Some(RunRow {
+            epoch: Epoch(*epoch),
+            identity: run.identity.clone(),
+            beat_age_ms: run.beat.until_ms(self.now),
+            ended: run.ended.clone(),
+            progress: run.progress.clone(),
+        })
+    }
+}
+
+impl Tried {
+    fn counted(&self, since: Moment) -> Option<Counted> {
+        let sent = self.attempt.sent;
+        let done = match &self.settled {
+            Some(settled) if !settled.counted => return None,
+            Some(settled) => settled.done,
+            None => self.unknown_at.unwrap_or(sent),
+        };
+        (sent >= since).then_some(Counted { sent, done })
+    }
+}

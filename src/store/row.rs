@@ -1,0 +1,125 @@
+//! Words and lines between the port's types and any table.
+
+use std::borrow::Cow;
+
+use super::text::plain;
+use super::{ListingRow, Order};
+use crate::domain::candle::Print;
+use crate::domain::governor::Memory;
+use crate::domain::instrument::{Currency, Instrument, Symbol};
+use crate::domain::ledger::{OptionRecord, OptionState};
+use crate::domain::listing::ListingNews;
+use crate::domain::moment::Moment;
+use crate::limits::{REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECOND_MS};
+
+/// A name as a store holds it.
+pub(super) fn storable_symbol(symbol: &Symbol) -> Symbol {
+    match plain(symbol.as_str()) {
+        Cow::Borrowed(_) => symbol.clone(),
+        Cow::Owned(text) => Symbol::new(&text),
+    }
+}
+
+/// A line as a store holds it.
+pub(super) fn storable(record: &OptionRecord) -> Cow<'_, OptionRecord> {
+    match plain(record.symbol.as_str()) {
+        Cow::Borrowed(_) => Cow::Borrowed(record),
+        Cow::Owned(text) => Cow::Owned(OptionRecord { symbol: Symbol::new(&text), ..record.clone() }),
+    }
+}
+
+/// A line of the ledger as it is read back. Its terms are read from the name: that is quicker than a column.
+#[derive(Default)]
+pub(super) struct Lines {
+    last: Option<Currency>,
+}
+
+/// The columns of a ledger line.
+pub(super) struct Line<'a> {
+    pub(super) symbol: &'a str,
+    pub(super) currency: &'a str,
+    pub(super) state: &'a str,
+    pub(super) row_count: i64,
+    pub(super) first_bar: Option<jiff::civil::Date>,
+    pub(super) last_bar: Option<jiff::civil::Date>,
+    pub(super) print: i64,
+    pub(super) fetched_at: Option<i64>,
+    pub(super) listed: bool,
+    pub(super) reason: Option<&'a str>,
+}
+
+impl Lines {
+    /// Reads one; an unknown state is an error with its word.
+    pub(super) fn read(&mut self, line: &Line<'_>) -> Result<OptionRecord, String> {
+        let state = OptionState::from_word(line.state).ok_or_else(|| format!("unknown state {:?}", line.state))?;
+        let currency = match &self.last {
+            Some(last) if last.as_str() == line.currency => last.clone(),
+            _ => self.last.insert(Currency::stored(line.currency)).clone(),
+        };
+        Ok(OptionRecord {
+            symbol: Symbol::new(line.symbol),
+            currency,
+            instrument: Instrument::parse(line.symbol).ok(),
+            state,
+            row_count: u32::try_from(line.row_count).map_err(|_| format!("row count {}", line.row_count))?,
+            first_bar: line.first_bar,
+            last_bar: line.last_bar,
+            print: print_stored(line.print),
+            fetched_at: line.fetched_at.map(Moment),
+            listed: line.listed,
+            reason: line.reason.map(Into::into),
+        })
+    }
+}
+
+/// A print as a signed column holds it: the same bits.
+pub(super) fn print_bits(print: Print) -> i64 {
+    i64::from_ne_bytes(print.0.to_ne_bytes())
+}
+
+/// The way back from [`print_bits`].
+pub(super) fn print_stored(bits: i64) -> Print {
+    Print(u64::from_ne_bytes(bits.to_ne_bytes()))
+}
+
+/// When a request of a process that died was counted, at the latest.
+pub(super) fn unknown_done(sent: Moment, now: Moment) -> Moment {
+    now.clamp(sent, sent + REQUEST_TIME_MS)
+}
+
+/// The longest that a request may be under way.
+pub(super) const REQUEST_TIME_MS: i64 = REQUEST_MS_MAX.cast_signed();
+
+/// How far back from the newest request the vendor may count, as far as is known.
+pub(super) fn counted_span_ms(throttle: &Memory) -> i64 {
+    let window_ms = throttle.quota.as_ref().map_or(RETRY_AFTER_S_MAX * SECOND_MS, |quota| quota.window_ms);
+    window_ms + REQUEST_TIME_MS
+}
+
+impl ListingRow {
+    /// What is kept of a listing's news.
+    pub(super) fn of(news: &ListingNews) -> ListingRow {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        ListingRow {
+            fetched_at: news.fetched_at,
+            names: news.names,
+            unparsed: news.unparsed,
+            new: count(news.new.len()),
+            vanished: count(news.vanished.len()),
+        }
+    }
+}
+
+impl Order {
+    /// The word that is stored.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Order::Stop => "stop",
+        }
+    }
+
+    /// The order of a stored word.
+    pub(super) fn from_word(word: &str) -> Option<Order> {
+        (word == Order::Stop.word()).then_some(Order::Stop)
+    }
+}

@@ -1,0 +1,245 @@
+//! One batch, one transaction.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::candles::{self, Terms};
+use super::trouble::Trouble;
+use super::{read, remember};
+use crate::domain::instrument::Symbol;
+use crate::domain::ledger::OptionRecord;
+use crate::domain::listing::ListingNews;
+use crate::domain::moment::Moment;
+use crate::store::adoption::Style;
+use crate::store::merge::{Deltas, Entry, Fold};
+use crate::store::row::{Lines, print_bits, storable, storable_symbol};
+use crate::store::text::plain;
+use crate::store::{Batch, Committed, Epoch, ListingRow, StoreError};
+
+/// Writes a batch; the caller's transaction makes it all or nothing.
+pub(super) fn commit(
+    connection: &Connection,
+    style: &Style,
+    epoch: Epoch,
+    batch: &Batch,
+) -> Result<Committed, Trouble> {
+    let beat = "UPDATE chainfill_lease SET beat_at = max(beat_at, ?2) WHERE epoch = ?1 AND held";
+    if connection.prepare_cached(beat)?.execute(params![epoch.0, batch.at.0])? == 0 {
+        return Err(StoreError::Fenced.into());
+    }
+    write_journal(connection, epoch, batch)?;
+    if let Some(news) = &batch.listing {
+        write_listing(connection, news)?;
+    }
+    if let Some(throttle) = &batch.throttle {
+        remember(connection, "throttle", throttle)?;
+    }
+    if let Some(ability) = &batch.ability {
+        remember(connection, "ability", ability)?;
+    }
+    if let Some(progress) = &batch.progress {
+        connection
+            .prepare_cached("UPDATE chainfill_run SET progress = ?2 WHERE epoch = ?1")?
+            .execute(params![epoch.0, plain(progress)])?;
+    }
+    if let Some(action) = &batch.action {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO chainfill_action (at, action, epoch) VALUES (?1, ?2, ?3)")?
+            .execute(params![batch.at.0, plain(action), epoch.0])?;
+    }
+    write_options(connection, style, batch)
+}
+
+fn write_journal(connection: &Connection, epoch: Epoch, batch: &Batch) -> Result<(), Trouble> {
+    let mut left = 0_i64;
+    for attempt in &batch.sent {
+        // A batch that is committed again must not count its requests again (I3).
+        let sql = "INSERT OR IGNORE INTO chainfill_attempt (epoch, seq, kind, query, sent) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = params![epoch.0, attempt.seq, attempt.kind, plain(&attempt.query), attempt.sent.0];
+        left += i64::from(connection.prepare_cached(sql)?.execute(row)? > 0);
+    }
+    for settled in &batch.settled {
+        let sql = "UPDATE chainfill_attempt SET done = ?3, outcome = ?4, status = ?5, counted = ?6, bytes = ?7, rows = ?8, \
+             wait_s = ?9, note = ?10 WHERE epoch = ?1 AND seq = ?2 AND outcome IS NOT ?4";
+        let changed = connection.prepare_cached(sql)?.execute(params![
+            epoch.0,
+            settled.seq,
+            settled.done.0,
+            settled.outcome,
+            settled.status,
+            settled.counted,
+            settled.bytes,
+            settled.rows,
+            settled.wait_s,
+            settled.note.as_deref().map(plain),
+        ])?;
+        left -= i64::from(changed > 0 && settled.outcome == "unsent");
+    }
+    if left != 0 {
+        connection
+            .prepare_cached("UPDATE chainfill_run SET requests = requests + ?2 WHERE epoch = ?1")?
+            .execute(params![epoch.0, left])?;
+    }
+    Ok(())
+}
+
+fn write_listing(connection: &Connection, news: &ListingNews) -> Result<(), Trouble> {
+    let at = news.fetched_at.0;
+    let row = ListingRow::of(news);
+    let sql = "INSERT OR IGNORE INTO chainfill_listing (fetched_at, names, unparsed, added, vanished, requests) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    connection.prepare_cached(sql)?.execute(params![
+        at,
+        row.names,
+        row.unparsed,
+        row.new,
+        row.vanished,
+        news.requests
+    ])?;
+    let mut list = connection.prepare_cached("UPDATE chainfill_option SET listed = ?2 WHERE symbol = ?1")?;
+    let sql = "INSERT OR REPLACE INTO chainfill_listing_change (fetched_at, symbol, change) VALUES (?1, ?2, ?3)";
+    let mut note = connection.prepare_cached(sql)?;
+    for (symbols, listed, change) in [(&news.vanished, false, "vanished"), (&news.returned, true, "returned")] {
+        for symbol in symbols {
+            let symbol = plain(symbol.as_str());
+            list.execute(params![symbol, listed])?;
+            note.execute(params![at, symbol, change])?;
+        }
+    }
+    let mut deltas = Deltas::default();
+    for record in &news.new {
+        let record = storable(record);
+        if list.execute(params![record.symbol.as_str(), true])? == 0 {
+            write_record(connection, &record, Some(news.fetched_at))?;
+            deltas.moved(None, &record);
+        }
+    }
+    write_deltas(connection, &deltas)
+}
+
+fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Result<Committed, Trouble> {
+    let mut fold = Fold::default();
+    let mut lines = Lines::default();
+    let has_bars = batch.options.iter().any(|news| !news.candles.is_empty());
+    for news in &batch.options {
+        let symbol = storable_symbol(&news.symbol);
+        if !fold.knows(&symbol) {
+            let before = record_of(connection, &symbol, &mut lines)?;
+            let bars = if has_bars { candles::of_symbol(connection, symbol.as_str())? } else { Vec::new() };
+            fold.know(&symbol, before, bars);
+        }
+    }
+    let mut committed = Committed::default();
+    for news in &batch.options {
+        let symbol = storable_symbol(&news.symbol);
+        let Some(applied) = fold.apply(&symbol, news) else { continue };
+        for revision in &applied.revised {
+            connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO chainfill_revision (symbol, date, at, old, new) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    symbol.as_str(),
+                    revision.new.date.to_string(),
+                    news.at.0,
+                    revision.old.canonical(&symbol),
+                    revision.new.canonical(&symbol),
+                ])?;
+        }
+        for (date, flaw) in &news.flaws {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO chainfill_flag (symbol, date, word) VALUES (?1, ?2, ?3)")?
+                .execute(params![symbol.as_str(), date.to_string(), flaw.word()])?;
+        }
+        committed.options.push(applied);
+    }
+    for entry in fold.written() {
+        write_bars(connection, style, entry)?;
+    }
+    for entry in fold.changed() {
+        match entry.before {
+            Some(_) => update_record(connection, &entry.record)?,
+            None => write_record(connection, &entry.record, None)?,
+        }
+    }
+    write_deltas(connection, &fold.deltas())?;
+    Ok(committed)
+}
+
+fn write_bars(connection: &Connection, style: &Style, entry: &Entry) -> Result<(), Trouble> {
+    let terms = Terms::of(&entry.record);
+    entry.writes.values().try_for_each(|write| candles::upsert(connection, &entry.record, &terms, style, write))
+}
+
+fn record_of(connection: &Connection, symbol: &Symbol, lines: &mut Lines) -> Result<Option<OptionRecord>, Trouble> {
+    let sql = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
+         FROM chainfill_option WHERE symbol = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut read = |row: &Row<'_>| Ok(read::record(row, lines));
+    statement.query_row([symbol.as_str()], &mut read).optional()?.transpose()
+}
+
+/// Adds a line to the ledger.
+pub(super) fn write_record(
+    connection: &Connection,
+    record: &OptionRecord,
+    first: Option<Moment>,
+) -> Result<(), Trouble> {
+    let terms = Terms::of(record);
+    let sql = "INSERT INTO chainfill_option (symbol, currency, expiry, strike, option_type, state, row_count, first_bar, \
+         last_bar, print, fetched_at, listed, reason, first_listing) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    connection.prepare_cached(sql)?.execute(params![
+        record.symbol.as_str(),
+        record.currency.as_str(),
+        terms.expiry,
+        terms.strike,
+        record.instrument.as_ref().map(|instrument| instrument.option_type.letter()),
+        record.state.word(),
+        record.row_count,
+        record.first_bar.map(|date| date.to_string()),
+        record.last_bar.map(|date| date.to_string()),
+        print_bits(record.print),
+        record.fetched_at.map(|at| at.0),
+        record.listed,
+        record.reason.as_deref(),
+        first.map(|at| at.0),
+    ])?;
+    Ok(())
+}
+
+fn update_record(connection: &Connection, record: &OptionRecord) -> Result<(), Trouble> {
+    let sql = "UPDATE chainfill_option SET state = ?2, row_count = ?3, first_bar = ?4, last_bar = ?5, print = ?6, \
+         fetched_at = ?7, reason = ?8 WHERE symbol = ?1";
+    connection.prepare_cached(sql)?.execute(params![
+        record.symbol.as_str(),
+        record.state.word(),
+        record.row_count,
+        record.first_bar.map(|date| date.to_string()),
+        record.last_bar.map(|date| date.to_string()),
+        print_bits(record.print),
+        record.fetched_at.map(|at| at.0),
+        record.reason.as_deref(),
+    ])?;
+    Ok(())
+}
+
+/// Adds to the tallies.
+pub(super) fn write_deltas(connection: &Connection, deltas: &Deltas) -> Result<(), Trouble> {
+    for (currency, counts) in deltas.each() {
+        let [listed, pending, stored, empty, attention, bars] = counts.numbers();
+        let sql = "INSERT INTO chainfill_tally (currency, listed, pending, stored, empty, attention, bars) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (currency) DO UPDATE SET listed = listed + excluded.listed, \
+             pending = pending + excluded.pending, stored = stored + excluded.stored, empty = empty + excluded.empty, \
+             attention = attention + excluded.attention, bars = bars + excluded.bars";
+        connection.prepare_cached(sql)?.execute(params![
+            currency.as_str(),
+            listed,
+            pending,
+            stored,
+            empty,
+            attention,
+            bars
+        ])?;
+    }
+    Ok(())
+}

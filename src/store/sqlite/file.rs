@@ -1,0 +1,103 @@
+//! The open file: its connection, and whether the path still leads to it.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::trouble::Trouble;
+use crate::limits::{SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_WAL_BYTES};
+use crate::store::adoption::Style;
+use crate::store::{Mode, StoreError};
+
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// An open database.
+pub(super) struct File {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) style: Style,
+    identity: Option<(u64, u64)>,
+}
+
+impl File {
+    /// Opens the file; in [`Mode::Write`] it is made where there is none.
+    pub(super) fn open(path: &Path, place: &str, mode: Mode) -> Result<File, Trouble> {
+        let exists = path.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        let flags = match mode {
+            Mode::Read if !exists => return Err(StoreError::Nothing { place: place.to_owned() }.into()),
+            Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Mode::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        };
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        prepare(&connection)?;
+        let identity = if mode == Mode::Write { identity(path) } else { None };
+        Ok(File { connection, path: path.to_owned(), style: Style::default(), identity })
+    }
+
+    /// Sets the file up for one writer beside many readers.
+    pub(super) fn set_up_writing(&self) -> Result<(), Trouble> {
+        let mode: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(Trouble::Unfit(
+                format!("SQLite cannot keep a write-ahead log beside it (it says {mode:?})"),
+                "put the file on a local disk".to_owned(),
+            ));
+        }
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_BYTES)?;
+        Ok(())
+    }
+
+    /// Runs a transaction that may write. Nothing of it stays where it fails.
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &Style) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let writing = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&writing, &self.style)?;
+        // SQLite would go on writing into a file that nobody finds any more (B10).
+        if self.identity.is_some() && self.identity != identity(&self.path) {
+            let what = format!("{} was moved, replaced or deleted under the run", self.path.display());
+            return Err(Trouble::Unfit(what, "put the file back, with its -wal beside it, and start again".to_owned()));
+        }
+        writing.commit()?;
+        Ok(result)
+    }
+
+    /// Runs reads that all see the same state.
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let reading = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        work(&reading)
+    }
+
+    /// Leaves the file as other programs like it best: without a log beside it. A read-only shell of another
+    /// user fails on a left WAL. Where a reader is at it now, it stays as it is.
+    pub(super) fn fold_log(&mut self) {
+        self.connection.flush_prepared_statement_cache();
+        let _ = self.connection.busy_timeout(std::time::Duration::ZERO);
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = self.connection.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(()));
+        let _ = self.connection.busy_timeout(std::time::Duration::from_millis(u64::from(SQLITE_BUSY_MS)));
+    }
+}
+
+/// A second connection, for the one thing that a reader may write.
+pub(super) fn second(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> Result<(), Trouble> {
+    connection.busy_timeout(std::time::Duration::from_millis(u64::from(SQLITE_BUSY_MS)))?;
+    connection.pragma_update(None, "cache_size", -SQLITE_CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}

@@ -1,0 +1,91 @@
+//! Who may write: the lease, and what is left for its holder.
+
+use rusqlite::{Connection, params};
+
+use super::adopt;
+use super::read::run;
+use super::trouble::Trouble;
+use crate::domain::moment::Moment;
+use crate::domain::run::{Claimed, claim};
+use crate::store::row::REQUEST_TIME_MS;
+use crate::store::text::plain;
+use crate::store::{Claim, Epoch, Holder, Order, RunEnd, StoreError};
+
+/// Takes the lease.
+pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trouble> {
+    if let Some(holder) = holder(connection, Some(wish.now))? {
+        // An earlier claim of this very run was written, though its caller never heard of it.
+        if holder.identity == wish.identity {
+            return Ok(holder.epoch);
+        }
+        match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+            Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder)).into()),
+            Claimed::Free | Claimed::TakenOver => {}
+        }
+    }
+    connection.execute(
+        "UPDATE chainfill_attempt SET outcome = 'unknown', counted = 1, done = max(sent, min(?1, sent + ?2)) \
+         WHERE outcome IS NULL",
+        params![wish.now.0, REQUEST_TIME_MS],
+    )?;
+    let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
+    connection.execute("UPDATE chainfill_lease SET epoch = epoch + 1, held = 1, beat_at = ?1", [wish.now.0])?;
+    let epoch: i64 = connection.query_row("SELECT epoch FROM chainfill_lease", [], |row| row.get(0))?;
+    connection.execute(
+        "INSERT INTO chainfill_run (epoch, identity, started_at) VALUES (?1, ?2, ?3)",
+        params![epoch, plain(&identity), wish.now.0],
+    )?;
+    // The older script may have run again since.
+    adopt::adopt(connection)?;
+    Ok(Epoch(epoch))
+}
+
+/// Gives the lease back.
+pub(super) fn end(connection: &Connection, epoch: Epoch, end: &RunEnd) -> Result<(), Trouble> {
+    // An end that was written, though its caller never heard of it, may be written again.
+    let sql = "UPDATE chainfill_lease SET held = 0, beat_at = max(beat_at, ?2) WHERE epoch = ?1";
+    if connection.execute(sql, params![epoch.0, end.at.0])? == 0 {
+        return Err(StoreError::Fenced.into());
+    }
+    connection.execute(
+        "UPDATE chainfill_run SET ended_at = ?2, ending = ?3, progress = coalesce(?4, progress) WHERE epoch = ?1",
+        params![epoch.0, end.at.0, end.ending.word(), end.progress.as_deref().map(plain)],
+    )?;
+    Ok(())
+}
+
+/// Leaves an order.
+pub(super) fn leave_order(connection: &Connection, order: Order, now: Moment) -> Result<Option<Holder>, Trouble> {
+    let holder = holder(connection, Some(now))?;
+    if let Some(holder) = &holder {
+        connection.execute(
+            "INSERT OR IGNORE INTO chainfill_order (epoch, word, at) VALUES (?1, ?2, ?3)",
+            params![holder.epoch.0, order.word(), now.0],
+        )?;
+    }
+    Ok(holder)
+}
+
+/// Whether anything was left for this epoch: cheap, and without a lock.
+pub(super) fn has_orders(connection: &Connection, epoch: Epoch) -> Result<bool, Trouble> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM chainfill_order WHERE epoch = ?1 AND NOT taken)";
+    Ok(connection.prepare_cached(sql)?.query_row([epoch.0], |row| row.get(0))?)
+}
+
+/// Takes what was left for this epoch.
+pub(super) fn take_orders(connection: &Connection, epoch: Epoch) -> Result<Vec<Order>, Trouble> {
+    let sql = "UPDATE chainfill_order SET taken = 1 WHERE epoch = ?1 AND NOT taken RETURNING word";
+    let mut statement = connection.prepare(sql)?;
+    let words = statement.query_map([epoch.0], |row| row.get::<_, String>(0))?;
+    let words: Vec<String> = words.collect::<Result<_, _>>()?;
+    Ok(words.iter().filter_map(|word| Order::from_word(word)).collect())
+}
+
+/// Who holds the store. The age of the beat is by `now` where it is given.
+fn holder(connection: &Connection, now: Option<Moment>) -> Result<Option<Holder>, Trouble> {
+    let sql = "SELECT held, beat_at FROM chainfill_lease";
+    let (held, beat): (bool, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(run) = run(connection)?.filter(|_| held) else { return Ok(None) };
+    let beat_age_ms = now.map_or(run.beat_age_ms, |now| Moment(beat).until_ms(now).max(0));
+    Ok(Some(Holder { identity: run.identity, epoch: run.epoch, beat_age_ms }))
+}

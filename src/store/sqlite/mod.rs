@@ -1,0 +1,170 @@
+//! The store in a file: SQLite, one thread that writes, any number of programs that read beside it.
+
+mod adopt;
+mod candles;
+mod commit;
+mod file;
+mod lease;
+mod read;
+mod schema;
+mod thread;
+mod trouble;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use super::row::storable_symbol;
+use super::{
+    Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, Loaded, Mode, Opened, Order, RunEnd, Store, StoreError,
+};
+use crate::domain::candle::Candle;
+use crate::domain::instrument::Symbol;
+use crate::domain::moment::Moment;
+use file::File;
+use thread::Thread;
+use trouble::Trouble;
+
+/// A store in an SQLite file.
+struct SqliteStore {
+    thread: Thread,
+    mode: Mode,
+}
+
+/// Opens the file and makes it ready.
+pub(super) async fn open(path: &Path, place: String, mode: Mode) -> Result<Opened, StoreError> {
+    let path = path.to_owned();
+    let (thread, ready) = Thread::start(place, move |place| {
+        let mut file = File::open(&path, place, mode)?;
+        let ready = match mode {
+            Mode::Read => file.read(|connection| schema::ready(connection, place, mode))?,
+            Mode::Write => {
+                // Fifty runners at once: most find all in order, and need no lock to see it (P8).
+                let ready = if schema::is_current(&file.connection)? {
+                    file.read(|connection| schema::ready(connection, place, mode))?
+                } else {
+                    file.write(|connection, _| schema::ready(connection, place, mode))?
+                };
+                file.set_up_writing()?;
+                ready
+            }
+        };
+        file.style = ready.style.clone();
+        Ok((file, ready))
+    })
+    .await?;
+    let store = Arc::new(SqliteStore { thread, mode });
+    Ok(Opened { store, adopted: ready.adopted, migrated: ready.migrated })
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn place(&self) -> &str {
+        self.thread.place()
+    }
+
+    async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
+        let wish = wish.clone();
+        self.thread
+            .call(move |file| {
+                // Another run may have left the file without its log since it was opened.
+                file.set_up_writing()?;
+                file.write(|connection, _| lease::begin(connection, &wish))
+            })
+            .await
+    }
+
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
+        let batch = batch.clone();
+        self.thread
+            .call(move |file| file.write(|connection, style| commit::commit(connection, style, epoch, &batch)))
+            .await
+    }
+
+    async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
+        let end = end.clone();
+        self.thread
+            .call(move |file| {
+                file.write(|connection, _| lease::end(connection, epoch, &end))?;
+                file.fold_log();
+                Ok(())
+            })
+            .await
+    }
+
+    async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
+        self.thread.call(move |file| file.read(|connection| read::load(connection, counted_since))).await
+    }
+
+    async fn glance(&self) -> Result<Glance, StoreError> {
+        self.thread.call(|file| file.read(read::glance)).await
+    }
+
+    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
+        let mode = self.mode;
+        self.thread
+            .call(move |file| match mode {
+                Mode::Write => file.write(|connection, _| lease::leave_order(connection, order, now)),
+                Mode::Read => {
+                    let mut second = file::second(&file.path)?;
+                    let writing = second.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+                    let holder = lease::leave_order(&writing, order, now)?;
+                    writing.commit()?;
+                    Ok(holder)
+                }
+            })
+            .await
+    }
+
+    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+        self.thread
+            .call(move |file| {
+                if !lease::has_orders(&file.connection, epoch)? {
+                    return Ok(Vec::new());
+                }
+                file.write(|connection, _| lease::take_orders(connection, epoch))
+            })
+            .await
+    }
+
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+        let (parts, mut coming) = mpsc::channel::<Vec<(Symbol, Candle)>>(2);
+        let reading = self.thread.call(move |file| {
+            file.read(|connection| read::audit(connection, &mut |part| parts.blocking_send(part).is_ok()))
+        });
+        let taking = async {
+            while let Some(part) = coming.recv().await {
+                part.iter().for_each(|(symbol, bar)| each(symbol, bar));
+            }
+        };
+        let (result, ()) = tokio::join!(reading, taking);
+        result
+    }
+
+    async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
+        let symbol = storable_symbol(symbol);
+        self.thread.call(move |file| file.read(|connection| candles::of_symbol(connection, symbol.as_str()))).await
+    }
+}
+
+/// What is kept under a name.
+fn memory<T: DeserializeOwned>(connection: &Connection, name: &str) -> Result<Option<T>, Trouble> {
+    let sql = "SELECT value FROM chainfill_memory WHERE name = ?1";
+    let value: Option<String> = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
+    let read = |value: String| serde_json::from_str(&value);
+    value.map(read).transpose().map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
+}
+
+/// Keeps something under a name.
+fn remember<T: Serialize>(connection: &Connection, name: &str, what: &T) -> Result<(), Trouble> {
+    let value = serde_json::to_string(what).map_err(|error| Trouble::odd(format!("{name}: {error}")))?;
+    let sql = "INSERT INTO chainfill_memory (name, value) VALUES (?1, ?2) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(sql)?.execute(params![name, value])?;
+    Ok(())
+}

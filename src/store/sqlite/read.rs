@@ -1,0 +1,175 @@
+//! What is read at once: for a run, and for a person.
+
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::trouble::Trouble;
+use super::{candles, memory};
+use crate::domain::candle::Candle;
+use crate::domain::governor;
+use crate::domain::governor::quota::Counted;
+use crate::domain::instrument::Symbol;
+use crate::domain::ledger::OptionRecord;
+use crate::domain::moment::Moment;
+use crate::limits::{AUDIT_ROWS, LOG_REQUESTS_MAX};
+use crate::store::row::{Line, Lines, counted_span_ms};
+use crate::store::{Epoch, Glance, ListingRow, Loaded, RunRow, Tally, merge};
+
+/// Everything that a run needs.
+pub(super) fn load(connection: &Connection, counted_since: Moment) -> Result<Loaded, Trouble> {
+    let sql = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
+         FROM chainfill_option ORDER BY symbol";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut lines = Lines::default();
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(record(row, &mut lines)?);
+    }
+    Ok(Loaded {
+        records,
+        throttle: memory(connection, "throttle")?.unwrap_or_default(),
+        counted: counted(connection, counted_since)?,
+        ability: memory(connection, "ability")?.unwrap_or_default(),
+        listing: listing(connection)?,
+        run: run(connection)?,
+    })
+}
+
+/// The state of things, cheap.
+pub(super) fn glance(connection: &Connection) -> Result<Glance, Trouble> {
+    let throttle: governor::Memory = memory(connection, "throttle")?.unwrap_or_default();
+    let newest = "SELECT max(sent) FROM chainfill_attempt";
+    let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0))?;
+    let since = Moment(newest.unwrap_or(0)) - counted_span_ms(&throttle);
+    let requests: i64 =
+        connection.query_row("SELECT coalesce(sum(requests), 0) FROM chainfill_run", [], |row| row.get(0))?;
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let page_bytes: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    Ok(Glance {
+        tallies: tallies(connection)?,
+        run: run(connection)?,
+        throttle,
+        counted: counted(connection, since)?,
+        ability: memory(connection, "ability")?.unwrap_or_default(),
+        listing: listing(connection)?,
+        bytes: (pages * page_bytes).unsigned_abs(),
+        requests: requests.unsigned_abs(),
+    })
+}
+
+/// Hands every bar to `each`, in parts of a bounded size, by symbol and date.
+pub(super) fn audit(
+    connection: &Connection,
+    each: &mut dyn FnMut(Vec<(Symbol, Candle)>) -> bool,
+) -> Result<(), Trouble> {
+    let sql = format!("SELECT symbol, {} FROM cryptodatadownload_options_daily ORDER BY symbol, date", candles::BAR);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut part: Vec<(Symbol, Candle)> = Vec::with_capacity(AUDIT_ROWS);
+    let mut current: Option<(Symbol, Vec<Candle>)> = None;
+    loop {
+        let row = rows.next()?;
+        let name = row.map(|row| row.get_ref(0)).transpose()?.map(|name| name.as_str().unwrap_or_default());
+        if current.as_ref().is_some_and(|(symbol, _)| Some(symbol.as_str()) != name)
+            && let Some((symbol, mut bars)) = current.take()
+        {
+            candles::overlay(connection, symbol.as_str(), &mut bars)?;
+            part.extend(bars.into_iter().map(|bar| (symbol.clone(), bar)));
+            if part.len() >= AUDIT_ROWS && !each(std::mem::replace(&mut part, Vec::with_capacity(AUDIT_ROWS))) {
+                return Ok(());
+            }
+        }
+        let (Some(row), Some(name)) = (row, name) else { break };
+        let bar = candles::read_bar(row, 1)?.map_err(|what| Trouble::odd(format!("{name}: {what}")))?;
+        current.get_or_insert_with(|| (Symbol::new(name), Vec::new())).1.push(bar);
+    }
+    each(part);
+    Ok(())
+}
+
+/// A ledger line, from the columns in the order of [`Line`].
+pub(super) fn record(row: &Row<'_>, lines: &mut Lines) -> Result<OptionRecord, Trouble> {
+    let text = |at| -> Result<Option<&str>, Trouble> {
+        row.get_ref(at)?.as_str_or_null().map_err(|error| Trouble::odd(error.to_string()))
+    };
+    let date = |at| -> Result<Option<Date>, Trouble> {
+        text(at)?.map(str::parse).transpose().map_err(|error: jiff::Error| Trouble::odd(error.to_string()))
+    };
+    let line = Line {
+        symbol: text(0)?.unwrap_or_default(),
+        currency: text(1)?.unwrap_or_default(),
+        state: text(2)?.unwrap_or_default(),
+        row_count: row.get(3)?,
+        first_bar: date(4)?,
+        last_bar: date(5)?,
+        print: row.get(6)?,
+        fetched_at: row.get(7)?,
+        listed: row.get(8)?,
+        reason: text(9)?,
+    };
+    lines.read(&line).map_err(|what| Trouble::odd(format!("the ledger's line of {}: {what}", line.symbol)))
+}
+
+/// The newest run.
+pub(super) fn run(connection: &Connection) -> Result<Option<RunRow>, Trouble> {
+    // The store's clock is the clock of its machine.
+    let sql = "SELECT r.epoch, r.identity, CAST(unixepoch('subsec') * 1000 AS INTEGER) - l.beat_at, r.ended_at, r.ending, \
+         r.progress FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let identity: String = row.get(1)?;
+    let ended = row.get::<_, Option<i64>>(3)?.zip(row.get(4)?).map(|(at, ending)| (Moment(at), ending));
+    Ok(Some(RunRow {
+        epoch: Epoch(row.get(0)?),
+        identity: serde_json::from_str(&identity).map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
+        beat_age_ms: row.get::<_, i64>(2)?.max(0),
+        ended,
+        progress: row.get(5)?,
+    }))
+}
+
+fn counted(connection: &Connection, since: Moment) -> Result<Vec<Counted>, Trouble> {
+    let sql = "SELECT sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= ?1 \
+         AND (counted OR outcome IS NULL) ORDER BY sent DESC LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![since.0, i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX)])?;
+    let mut counted = Vec::new();
+    while let Some(row) = rows.next()? {
+        counted.push(Counted { sent: Moment(row.get(0)?), done: Moment(row.get(1)?) });
+    }
+    counted.sort_unstable_by_key(|counted| (counted.done, counted.sent));
+    Ok(counted)
+}
+
+fn listing(connection: &Connection) -> Result<Option<ListingRow>, Trouble> {
+    let sql =
+        "SELECT fetched_at, names, unparsed, added, vanished FROM chainfill_listing ORDER BY fetched_at DESC LIMIT 1";
+    let read = |row: &Row<'_>| {
+        Ok(ListingRow {
+            fetched_at: Moment(row.get(0)?),
+            names: row.get(1)?,
+            unparsed: row.get(2)?,
+            new: row.get(3)?,
+            vanished: row.get(4)?,
+        })
+    };
+    Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
+}
+
+fn tallies(connection: &Connection) -> Result<Vec<Tally>, Trouble> {
+    let sql = "SELECT currency, listed, pending, stored, empty, attention, bars FROM chainfill_tally ORDER BY currency";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut tallies = Vec::new();
+    while let Some(row) = rows.next()? {
+        let currency: String = row.get(0)?;
+        let mut numbers = [0; 6];
+        for (at, number) in numbers.iter_mut().enumerate() {
+            *number = row.get(at + 1)?;
+        }
+        tallies.push(merge::tally(&currency, numbers));
+    }
+    Ok(tallies)
+}

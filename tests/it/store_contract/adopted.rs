@@ -1,0 +1,1 @@
+//! A table that an older script filled (B14, B5).

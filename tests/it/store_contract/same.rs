@@ -1,0 +1,1 @@
+//! The same batches make the same of every store.
