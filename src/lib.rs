@@ -5,6 +5,7 @@
 //! The library exists for the program and its tests; `ARCHITECTURE.md` says how the parts fit.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod http;

@@ -179,6 +179,9 @@ pub const ERRORS_KEPT_MAX: usize = 32;
 /// Years back from now that a listing by year is asked for (Deribit opened in 2016).
 pub const LISTING_FIRST_YEAR: i16 = 2016;
 
+/// Years in a row without a name after which a listing by year, newest first, has reached its beginning.
+pub const LISTING_BARREN_YEARS: u32 = 2;
+
 /// A second, an hour and a day in milliseconds.
 pub const SECOND_MS: i64 = 1_000;
 /// See [`SECOND_MS`].

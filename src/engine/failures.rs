@@ -9,6 +9,7 @@ use crate::domain::ledger::Happening;
 use crate::domain::moment::Moment;
 use crate::domain::verdict::{Asks, Circumstance, Failure, Verdict, backoff_ms, judge};
 use crate::limits::{FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX};
+use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 use crate::store::OptionNews;
 
@@ -84,7 +85,11 @@ impl Run {
             return;
         }
         let label = work.ask.label();
-        let alike = self.failures.add(failure, &label, now);
+        let alike = match work.ask {
+            // A vendor may refuse years that it has no options for: that says nothing of the next one.
+            Ask::Listing(ListingAsk::Year(_)) if failure == Failure::Refused => 1,
+            _ => self.failures.add(failure, &label, now),
+        };
         let down = self.failures.in_a_row >= FAILURES_DOWN;
         if failure == Failure::Trouble && self.failures.too_long(now) {
             self.stop(Stop::at_vendor(format!("the vendor cannot be reached: {fault}")));
@@ -170,6 +175,10 @@ impl Run {
     fn give_up(&mut self, work: Work, fault: &Fault, now: Moment) {
         let tries = work.tries;
         match work.ask {
+            // Refused time and again: the vendor has no such year.
+            Ask::Listing(ask @ ListingAsk::Year(_)) if matches!(fault, Fault::Refused { .. }) => {
+                self.take_names(ask, Vec::new());
+            }
             Ask::Listing(_) => self.stop(Stop::at_vendor(format!("the listing cannot be had: {fault}"))),
             Ask::Canary(symbol) => self.canary_failed(symbol, now),
             Ask::Bars(pages, _) => {

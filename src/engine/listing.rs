@@ -10,7 +10,7 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::{ListingNews, compare};
 use crate::domain::moment::Moment;
-use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_FIRST_YEAR};
+use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_BARREN_YEARS, LISTING_FIRST_YEAR};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 use crate::store::ListingRow;
@@ -22,6 +22,8 @@ pub(super) struct Listing {
     names: Vec<Symbol>,
     asked: Vec<i16>,
     requests: u32,
+    /// Years in a row, newest first, that held nothing.
+    barren: u32,
     /// The whole list looked like one year's: another year is asked for to see whether that matters.
     probing: bool,
 }
@@ -37,7 +39,7 @@ impl Listing {
             Proven::Yes => all_years(year),
             Proven::Unknown | Proven::No => vec![ListingAsk::All],
         };
-        Listing { left, names: Vec::new(), asked: Vec::new(), requests: 0, probing: false }
+        Listing { left, names: Vec::new(), asked: Vec::new(), requests: 0, barren: 0, probing: false }
     }
 }
 
@@ -70,6 +72,7 @@ impl Run {
                 let known: HashSet<&Symbol> = listing.names.iter().collect();
                 let news = names.iter().any(|name| !known.contains(name));
                 listing.asked.push(year);
+                listing.barren = if names.is_empty() { listing.barren + 1 } else { 0 };
                 if std::mem::take(&mut listing.probing) {
                     self.ability.listing_by_year = if news { Proven::Yes } else { Proven::No };
                     self.batch.ability = Some(self.ability.clone());
@@ -79,6 +82,9 @@ impl Run {
                     }
                 }
                 listing.names.extend(names);
+                if !listing.names.is_empty() && listing.barren >= LISTING_BARREN_YEARS {
+                    listing.left.clear(); // years come newest first: before these two there is nothing
+                }
             }
         }
         self.ask_listing();
@@ -128,7 +134,9 @@ impl Run {
             vanished: news.vanished,
             requests: news.requests,
         });
-        self.plan();
+        if !self.settings.only_listing {
+            self.plan();
+        }
     }
 
     fn finish_listing(&mut self) {

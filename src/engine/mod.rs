@@ -79,6 +79,8 @@ pub struct Settings {
     pub limit: Option<usize>,
     /// Age at which an `empty` is looked at again.
     pub empty_days: u32,
+    /// End once the listing is in the store.
+    pub only_listing: bool,
     /// The vendor's base URL, to be told.
     pub api: String,
     /// Who runs.

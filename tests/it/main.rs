@@ -1,11 +1,9 @@
 //! Every test that needs more than one unit, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
-#![allow(clippy::missing_panics_doc, unreachable_pub)]
+#![allow(clippy::missing_panics_doc, unreachable_pub, missing_docs)]
 
+mod engine;
 mod names;
 mod rig;
-mod tidy;
-//! Whole parts and whole runs, in one binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
 mod store_contract;
+mod tidy;

@@ -6,6 +6,7 @@ pub mod drf;
 pub mod home;
 mod itself;
 pub mod postgres;
+pub mod world;
 
 use std::path::{Path, PathBuf};
 

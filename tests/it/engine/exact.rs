@@ -1,0 +1,110 @@
+//! The fewest requests that the vendor allows, counted exactly.
+
+use chainfill::domain::run::Ending;
+use chainfill::engine::QueryMode;
+use chainfill::limits::DAY_MS;
+use chainfill::vendor::{Face, ListingFace, Settings};
+
+use crate::rig::world::{World, small};
+
+#[tokio::test(start_paused = true)]
+async fn one_option_a_request_costs_listing_probe_and_options_and_a_second_run_one_request() {
+    let world = World::new(small("BTC=120,ETH=80"));
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Complete, "{}", report.words);
+    assert!(report.words.contains("BACKFILL COMPLETE!"));
+    assert_eq!(world.requests(), 1 + 1 + 200, "listing, the probe for expiries, the options");
+    assert_eq!(world.asked_twice(), []);
+    world.assert_complete().await;
+
+    world.backfill().await.unwrap();
+    assert_eq!(world.requests(), 202 + 1, "the listing alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_expiries_cost_listing_and_pages_exactly() {
+    let world = World::new(Settings { face: Face::Expiry2026, ..small("BTC=400,ETH=300") });
+    let expiries = expiries(&world);
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    assert_eq!(world.asked_twice(), []);
+    // An expiry of one option is asked for by its name: that is one request too.
+    assert_eq!(world.requests(), 1 + expiries);
+    world.backfill().await.unwrap();
+    assert_eq!(world.requests(), 1 + expiries + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_cap_lower_than_asked_is_paged_to_the_end() {
+    // F-S17
+    for says_more in [true, false] {
+        let vendor = Settings { face: Face::Expiry2026, page_rows_max: 70, says_more, ..small("BTC=150") };
+        let world = World::new(vendor);
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_by_year_is_found_out() {
+    for listing in [ListingFace::YearNeeded, ListingFace::NewestYear] {
+        let world = World::new(Settings { listing, face: Face::Expiry2026, ..small("BTC=150,ETH=150") });
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, Ending::Complete, "{listing}: {}", report.words);
+        world.assert_complete().await;
+        let before = world.requests();
+        world.backfill().await.unwrap();
+        assert_eq!(world.requests() - before, 2, "this year's and the next year's list");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_told_to_answer_expiries_that_cannot_ends_the_run() {
+    let mut world = World::new(small("BTC=120"));
+    world.settings.query = QueryMode::Expiry;
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Vendor);
+    assert!(report.words.contains("--query auto"), "{}", report.words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_run_does_not_claim_to_be_complete_and_the_next_one_goes_on() {
+    let mut world = World::new(small("BTC=60"));
+    world.settings.query = QueryMode::Symbol;
+    world.settings.limit = Some(10);
+    let report = world.backfill().await.unwrap();
+    assert!(!report.words.contains("COMPLETE") && report.words.contains("50 of 60"), "{}", report.words);
+    // All 60 expire in one year: another year's list is asked for once, to see whether the list is whole.
+    assert_eq!(world.requests(), 2 + 10);
+    world.settings.limit = None;
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    assert_eq!(world.requests(), 2 + 10 + 1 + 50);
+    world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daily_run_asks_only_for_what_can_bring_news() {
+    let world = World::new(Settings { empties_share: 0.1, ..small("BTC=100") });
+    world.backfill().await.unwrap();
+    let empties = world.progress.lock().unwrap().currencies[0].empty;
+    assert!(empties > 0);
+    let before = world.requests();
+    tokio::time::advance(std::time::Duration::from_millis(29 * DAY_MS as u64)).await;
+    world.backfill().await.unwrap();
+    assert_eq!(world.requests() - before, 1);
+    tokio::time::advance(std::time::Duration::from_millis(2 * DAY_MS as u64)).await;
+    world.backfill().await.unwrap();
+    assert_eq!(
+        world.requests() - before,
+        1 + 1 + empties + 1,
+        "the empties' evidence is old; one known option vouches"
+    );
+}
+
+fn expiries(world: &World) -> u64 {
+    let vendor = world.vendor.lock().unwrap();
+    let mut found: Vec<_> = vendor.names().iter().map(|name| name.rsplitn(3, '-').last().unwrap().to_owned()).collect();
+    found.sort();
+    found.dedup();
+    found.len() as u64
+}

@@ -1,0 +1,108 @@
+//! Whole runs against a vendor that goes wrong: every row there to the last digit, none doubled, no false empty.
+
+use chainfill::domain::run::Ending;
+use chainfill::engine::QueryMode;
+use chainfill::vendor::{Face, Settings};
+
+use crate::rig::world::{World, small};
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_in_ten_is_broken_in_every_way_that_a_retry_mends() {
+    // F-S1, F-S2, F-S3, F-S6, F-S7, F-S8, F-S9, F-S10, F-S11, F-S12, F-S13, F-S14, F-S16, F-S19, F-S21
+    for (face, seed) in [(Face::Symbol2025, 1), (Face::Symbol2025, 2), (Face::Expiry2026, 3), (Face::Expiry2026, 4)] {
+        let faults = "all=0.1".parse().unwrap();
+        let world = World::new(Settings { face, faults, seed, ..small("BTC=500,ETH=300") });
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, Ending::Complete, "{face} {seed}: {}", report.words);
+        world.assert_complete().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_that_cannot_be_kept_never_are() {
+    // F-X2, F-X3, F-B6
+    let faults = "x2=0.05,x3=0.05,b6=0.05".parse().unwrap();
+    let world = World::new(Settings { faults, ..small("BTC=300") });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_suddenly_has_nothing_makes_no_option_empty() {
+    // F-S5: the answers 60 to 99 are `[]`
+    for face in [Face::Symbol2025, Face::Expiry2026] {
+        let faults = if face == Face::Symbol2025 { "s5@60" } else { "s5@6" }.parse().unwrap();
+        let world = World::new(Settings { face, faults, ..small("BTC=300,ETH=400") });
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        assert!(world.told("Doubted") >= 1 && world.told("Settled { believed: false") == 1);
+        world.assert_complete().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_never_had_anything_is_not_believed() {
+    // F-S5
+    let mut world = World::new(Settings { empties_share: 1.0, ..small("BTC=300") });
+    world.settings.query = QueryMode::Symbol;
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Vendor, "{}", report.words);
+    assert!(report.words.contains("nothing was recorded"));
+    let records = world.store.load(crate::rig::world::BEGIN).await.unwrap().records;
+    assert!(records.iter().all(|record| record.state == chainfill::domain::ledger::OptionState::Pending));
+}
+
+#[tokio::test(start_paused = true)]
+async fn expiry_queries_that_stop_working_in_mid_run_fall_back_to_symbols() {
+    // F-S19
+    let faults = "s19@5+".parse().unwrap();
+    let world = World::new(Settings { face: Face::Expiry2026, faults, ..small("BTC=400,ETH=300") });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    assert_eq!(world.told("FaceFound"), 2);
+    world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_for_all_ends_the_run_and_blames_no_option() {
+    // F-S6, F-S7, F-S8, F-S10, F-S21
+    for (faults, ending) in [
+        ("s7@20+", Ending::Key),
+        ("s6@20+", Ending::Vendor),
+        ("s8@20+", Ending::Vendor),
+        ("s10@20+", Ending::Vendor),
+        ("s21@20+", Ending::Vendor),
+    ] {
+        let world = World::new(Settings { faults: faults.parse().unwrap(), ..small("BTC=100") });
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, ending, "{faults}: {}", report.words);
+        assert!(world.requests() < 40, "{faults}: {} requests", world.requests());
+        let records = world.store.load(crate::rig::world::BEGIN).await.unwrap().records;
+        let attention = records.iter().filter(|r| r.state == chainfill::domain::ledger::OptionState::Attention);
+        assert_eq!(attention.count(), 0, "{faults}");
+        // Mended, it goes on.
+        world.vendor.lock().unwrap().set_faults("".parse().unwrap());
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_is_down_for_ten_minutes_is_waited_for() {
+    // F-P1, F-S9: about 60 probes of the answers fail
+    let faults = "s9@30,s9@31,s9@32,s9@33,s9@34,s9@35,s9@36,s9@37,s9@38,s9@39,s9@40,s9@41,s9@42,s9@43,s9@44,s9@45,s9@46,s9@47,s9@48,s9@49";
+    let world = World::new(Settings { faults: faults.parse().unwrap(), ..small("BTC=100") });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    assert!(world.told("Down") >= 1 && world.told("Up") >= 1);
+    world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_gives_the_same_log() {
+    // F-I11
+    let mut logs = Vec::new();
+    for _ in 0..2 {
+        let world = World::new(Settings { faults: "all=0.2".parse().unwrap(), ..small("BTC=150") });
+        world.backfill().await.unwrap();
+        logs.push(world.events.lock().unwrap().clone());
+    }
+    assert_eq!(logs[0], logs[1]);
+}

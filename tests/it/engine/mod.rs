@@ -1,0 +1,5 @@
+//! Whole runs in simulated time, against the simulated vendor's own truth.
+
+mod exact;
+mod faulty;
+mod throttled;

@@ -1,0 +1,93 @@
+//! Under the vendor's throttle, in simulated time.
+
+use chainfill::domain::run::Ending;
+use chainfill::engine::{OnLimit, QueryMode};
+use chainfill::limits::HOUR_MS;
+use chainfill::vendor::throttle::Rate;
+use chainfill::vendor::{Face, Settings};
+
+use crate::rig::world::{BEGIN, World, small};
+use chainfill::clock::Clock;
+
+fn hourly(requests: u32, counts: &str) -> Settings {
+    Settings { throttles: vec![Rate { requests, window_ms: HOUR_MS }], ..small(counts) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_least_time_one_refusal_a_window_and_no_request_inside_a_cooldown() {
+    // F-T3, F-I6: 302 requests at 60 an hour are five full windows and a burst.
+    let world = World::new(hourly(60, "BTC=150,ETH=150"));
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    let took_ms = BEGIN.until_ms(world.clock.now());
+    assert!(took_ms <= 5 * HOUR_MS * 102 / 100 + 60_000, "{took_ms} ms");
+    let vendor = world.vendor.lock().unwrap();
+    let refused: Vec<_> = vendor.log().kept().iter().filter(|access| access.status == 429).map(|a| a.at).collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(vendor.log().requests, 302 + 1);
+    assert!(world.told("Cooldown") >= 5 && world.told("Resumed") == world.told("Cooldown"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_dies_in_a_cooldown_is_followed_by_one_that_waits_the_rest() {
+    // F-T9, F-P3
+    let world = World::new(hourly(40, "BTC=100"));
+    let epoch = world.begin().await.unwrap();
+    let died = tokio::time::timeout(std::time::Duration::from_secs(600), world.work(epoch)).await;
+    assert!(died.is_err(), "it waits for the hour");
+    let before = world.requests();
+    assert_eq!(before, 41);
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    let vendor = world.vendor.lock().unwrap();
+    let after: Vec<_> = vendor.log().kept()[usize::try_from(before).unwrap()..].iter().collect();
+    assert!(BEGIN.until_ms(after[0].at) >= HOUR_MS, "the first request after the restart waited");
+    assert!(after.iter().all(|access| access.status == 200));
+    assert_eq!(vendor.log().requests, 102 + 1 + 1, "listing twice, one probe, one refusal");
+    drop(vendor);
+    world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_limit_a_run_can_end_and_say_when_to_go_on() {
+    // F-T14
+    for max_wait_ms in [None, Some(60_000)] {
+        let mut world = World::new(hourly(40, "BTC=100"));
+        world.settings.max_wait_ms = max_wait_ms;
+        world.settings.on_limit = if max_wait_ms.is_some() { OnLimit::Wait } else { OnLimit::Exit };
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, Ending::Limit);
+        let resume = report.resume_after.unwrap();
+        assert!((BEGIN.until_ms(resume) - HOUR_MS).abs() < 60_000, "{}", resume.rfc3339());
+        assert!(report.words.contains("resume_after"), "{}", report.words);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_while_listing_waits_and_plans_from_the_whole_list() {
+    // F-T11
+    let world = World::new(Settings { faults: "t2@1,s1@2".parse().unwrap(), fault_wait_s: 600, ..small("BTC=30") });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stacked_limits_are_all_kept() {
+    // F-T4
+    let throttles = vec![Rate { requests: 10, window_ms: 60_000 }, Rate { requests: 100, window_ms: HOUR_MS }];
+    let mut world = World::new(Settings { throttles, ..small("BTC=250") });
+    world.settings.query = QueryMode::Symbol;
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    let vendor = world.vendor.lock().unwrap();
+    let (requests, refused) = (vendor.log().requests, vendor.log().throttled);
+    assert!(refused <= 8, "{refused} of {requests}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn processes_that_count_for_themselves_cost_no_option() {
+    // F-T6
+    let world = World::new(Settings { processes: 3, face: Face::Symbol2025, ..hourly(40, "BTC=200") });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+}

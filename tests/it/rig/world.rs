@@ -1,0 +1,180 @@
+//! A vendor, a store and a clock in simulated time: whole runs in milliseconds, the same each time (I11).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use chainfill::clock::Clock;
+use chainfill::domain::candle::Candle;
+use chainfill::domain::event::Event;
+use chainfill::domain::governor::Pace;
+use chainfill::domain::instrument::{Currency, Symbol};
+use chainfill::domain::ledger::OptionState;
+use chainfill::domain::moment::Moment;
+use chainfill::domain::progress::{Progress, View};
+use chainfill::domain::run::Identity;
+use chainfill::engine::feed::Feed;
+use chainfill::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
+use chainfill::source::cryptodatadownload::CryptoDataDownload;
+use chainfill::store::{Claim, Epoch, MemoryStore, Store, StoreError};
+use chainfill::vendor::transport::VendorTransport;
+use chainfill::vendor::{self, Vendor};
+use tokio::sync::watch;
+
+/// When every simulated story begins: 2026-11-23T12:00:00Z.
+pub const BEGIN: Moment = Moment(1_795_435_200_000);
+
+#[derive(Clone)]
+pub struct SimulatedClock(tokio::time::Instant);
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Moment {
+        BEGIN + i64::try_from(self.0.elapsed().as_millis()).unwrap()
+    }
+}
+
+/// Everything outside of a run.
+pub struct World {
+    pub vendor: Arc<Mutex<Vendor>>,
+    pub store: Arc<dyn Store>,
+    pub memory: Option<Arc<MemoryStore>>,
+    pub clock: SimulatedClock,
+    pub events: Arc<Mutex<Vec<(Moment, String)>>>,
+    pub progress: Arc<Mutex<Progress>>,
+    pub latency_ms: u64,
+    pub settings: Settings,
+    pub stop: watch::Sender<bool>,
+}
+
+struct Notebook(Arc<Mutex<Vec<(Moment, String)>>>, Arc<Mutex<Progress>>);
+
+impl View for Notebook {
+    fn show(&mut self, at: Moment, event: &Event, progress: &Progress) {
+        self.0.lock().unwrap().push((at, format!("{event:?}")));
+        *self.1.lock().unwrap() = progress.clone();
+    }
+}
+
+/// A small vendor of the old face without a throttle.
+pub fn small(counts: &str) -> vendor::Settings {
+    vendor::Settings {
+        counts: vendor::settings::parse_counts(counts).unwrap(),
+        throttles: Vec::new(),
+        keeps_log: true,
+        ..vendor::Settings::default()
+    }
+}
+
+impl World {
+    pub fn new(vendor: vendor::Settings) -> World {
+        let memory = Arc::new(MemoryStore::new());
+        World { memory: Some(memory.clone()), ..World::on(vendor, memory) }
+    }
+
+    /// The same on another store.
+    pub fn on(vendor: vendor::Settings, store: Arc<dyn Store>) -> World {
+        let clock = SimulatedClock(tokio::time::Instant::now());
+        World {
+            vendor: Arc::new(Mutex::new(Vendor::new(vendor))),
+            store,
+            memory: None,
+            events: Arc::default(),
+            progress: Arc::default(),
+            latency_ms: 20,
+            settings: settings(),
+            stop: watch::channel(false).0,
+            clock,
+        }
+    }
+
+    /// One run from start to end.
+    pub async fn backfill(&self) -> Result<Report, StoreError> {
+        let epoch = self.begin().await?;
+        self.work(epoch).await
+    }
+
+    pub async fn begin(&self) -> Result<Epoch, StoreError> {
+        let identity = self.identity();
+        self.store.begin(&Claim { identity, now: self.clock.now(), alive: |_| Some(false) }).await
+    }
+
+    /// The work of a run that holds the store.
+    pub async fn work(&self, epoch: Epoch) -> Result<Report, StoreError> {
+        let clock = self.clock.clone();
+        let ports = Ports {
+            store: self.store.clone(),
+            transport: Arc::new(VendorTransport::new(self.vendor.clone(), move || clock.now(), self.latency_ms)),
+            source: Arc::new(CryptoDataDownload),
+            clock: Arc::new(self.clock.clone()),
+        };
+        let feed = Feed::new(vec![Box::new(Notebook(self.events.clone(), self.progress.clone()))]);
+        let settings = Settings { identity: self.identity(), ..self.settings.clone() };
+        run(ports, settings, epoch, feed, self.stop.subscribe()).await
+    }
+
+    fn identity(&self) -> Identity {
+        Identity { started_at: self.clock.now(), ..self.settings.identity.clone() }
+    }
+
+    /// Requests that the vendor saw.
+    pub fn requests(&self) -> u64 {
+        self.vendor.lock().unwrap().log().requests
+    }
+
+    pub fn asked_twice(&self) -> Vec<(String, usize)> {
+        self.vendor.lock().unwrap().log().asked_twice()
+    }
+
+    /// How often an event of that name was told.
+    pub fn told(&self, name: &str) -> usize {
+        self.events.lock().unwrap().iter().filter(|(_, event)| event.starts_with(name)).count()
+    }
+
+    /// The store against the vendor's own truth: every row to the last digit, none doubled, no false empty, and
+    /// the counts kept are the counts counted (I4).
+    pub async fn assert_complete(&self) {
+        let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
+        let mut take = |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
+        self.store.audit(&mut take).await.unwrap();
+        let vendor = self.vendor.lock().unwrap();
+        let loaded = futures(self.store.load(BEGIN)).await;
+        assert_eq!(loaded.records.len(), vendor.names().len());
+        for record in &loaded.records {
+            let truth: Vec<Candle> =
+                vendor.truth(record.symbol.as_str()).iter().map(|bar| bar.candle().unwrap()).collect();
+            let stored = rows.remove(&record.symbol).unwrap_or_default();
+            assert_eq!(stored, truth, "{}", record.symbol);
+            let state = if truth.is_empty() { OptionState::Empty } else { OptionState::Stored };
+            assert_eq!((record.state, record.row_count as usize), (state, truth.len()), "{}", record.symbol);
+        }
+        assert!(rows.is_empty(), "rows that the vendor never had: {:?}", rows.keys());
+    }
+}
+
+async fn futures<T>(future: impl Future<Output = Result<T, StoreError>>) -> T {
+    future.await.unwrap()
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        currencies: ["BTC", "ETH"].map(Currency::stored).to_vec(),
+        query: QueryMode::Auto,
+        pace: Pace { spacing_ms: 0, concurrency: 4 },
+        on_limit: OnLimit::Wait,
+        max_wait_ms: None,
+        limit: None,
+        empty_days: 30,
+        only_listing: false,
+        api: "http://simulated/v1/".into(),
+        identity: Identity {
+            pid: 1,
+            host: "simulated".into(),
+            boot_id: "boot".into(),
+            pid_started: 1,
+            started_at: BEGIN,
+            started_boot_ms: 0,
+            command: "backfill".into(),
+        },
+        earlier: None,
+        seed: 1,
+    }
+}
