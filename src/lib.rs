@@ -4,6 +4,7 @@
 //!
 //! The library exists for the program and its tests; `ARCHITECTURE.md` says how the parts fit.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -57,12 +57,18 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         let (code, hint) = match &error {
-            StoreError::Held(_) => (HELD, Some("chainfill status shows what it does, chainfill stop ends it".to_owned())),
+            StoreError::Held(_) => {
+                (HELD, Some("chainfill status shows what it does, chainfill stop ends it".to_owned()))
+            }
             StoreError::Fenced => (HELD, None),
             StoreError::Nothing { .. } => (8, Some("chainfill backfill starts one; --store names another".to_owned())),
             StoreError::Unfit { mend, .. } => (8, Some(mend.clone())),
-            StoreError::Full { .. } => (8, Some("make room, then run the same command again: nothing is lost".to_owned())),
-            StoreError::Away { .. } => (8, Some("start it, or look at --store; then run the same command again".to_owned())),
+            StoreError::Full { .. } => {
+                (8, Some("make room, then run the same command again: nothing is lost".to_owned()))
+            }
+            StoreError::Away { .. } => {
+                (8, Some("start it, or look at --store; then run the same command again".to_owned()))
+            }
         };
         Failure { code, what: error.to_string(), hint }
     }

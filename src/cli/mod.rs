@@ -1,7 +1,8 @@
 //! The command line: a command a file. Each turns its flags into calls of the layers below, and what they say
 //! into words and an exit code.
 
-// mod backfill;
+mod backfill;
+mod conduct;
 mod demo;
 mod failure;
 mod missing;
@@ -14,6 +15,7 @@ mod status;
 mod stop;
 mod vendor;
 mod verify;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -209,7 +211,8 @@ mod tests {
     fn the_command_line_is_well_formed_and_has_no_key_flag() {
         // F-I9
         Cli::command().debug_assert();
-        let names: Vec<_> = Cli::command().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        let names: Vec<_> =
+            Cli::command().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
         assert!(!names.iter().any(|name| name == "key" || name == "api-key" || name == "token"), "{names:?}");
     }
 }

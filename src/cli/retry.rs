@@ -83,7 +83,8 @@ impl Retry {
             data_source: "cryptodatadownload",
         };
         let named = self.symbols.join(" ");
-        let action = format!("retry attention={} empty={} {named}: {} options", self.attention, self.empty, symbols.len());
+        let action =
+            format!("retry attention={} empty={} {named}: {} options", self.attention, self.empty, symbols.len());
         Batch { at, options: symbols.iter().map(news).collect(), action: Some(action), ..Batch::default() }
     }
 }

@@ -37,7 +37,9 @@ impl Stop {
             let run = store.glance().await?.run;
             let ended = run.is_none_or(|run| run.epoch != holder.epoch || run.ended.is_some());
             if ended || process::alive(&holder.identity) == Some(false) {
-                screen::print(&format!("process {pid} on host {host} has stopped; chainfill backfill goes on from here"));
+                screen::print(&format!(
+                    "process {pid} on host {host} has stopped; chainfill backfill goes on from here"
+                ));
                 return Ok(0);
             }
         }

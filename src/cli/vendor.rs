@@ -63,7 +63,8 @@ impl VendorCommand {
     /// Serves until it is stopped.
     pub(super) async fn run(&self) -> Result<u8, Failure> {
         if self.faults == "help" {
-            let lines = Faults::kinds().map(|(name, in_all, what)| format!("{name:4} {} {what}\n", if in_all { "all" } else { "   " }));
+            let lines = Faults::kinds()
+                .map(|(name, in_all, what)| format!("{name:4} {} {what}\n", if in_all { "all" } else { "   " }));
             screen::print(&lines.collect::<String>());
             return Ok(0);
         }

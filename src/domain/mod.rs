@@ -12,5 +12,6 @@ pub mod listing;
 pub mod moment;
 pub mod plan;
 pub mod progress;
+pub mod proof;
 pub mod run;
 pub mod verdict;

@@ -1,0 +1,101 @@
+//! A run from the lease to its report: what `backfill`, `plan` and `demo` have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Failure, screen};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::governor::Pace;
+use crate::domain::instrument::Currency;
+use crate::domain::progress::View;
+use crate::domain::run::Identity;
+use crate::engine::feed::Feed;
+use crate::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
+use crate::http::Http;
+use crate::limits::EMPTY_DAYS_DEFAULT;
+use crate::process;
+use crate::source::cryptodatadownload::CryptoDataDownload;
+use crate::store::{Claim, Store};
+
+/// How long a run that was asked to end may take before it is ended all the same (P4).
+const END_S_MAX: u64 = 5;
+/// Exit code: stopped by request.
+const STOPPED: i32 = 6;
+
+/// Where a run works, and with what.
+pub(super) struct Conduct {
+    pub store: Arc<dyn Store>,
+    pub api_url: String,
+    pub key: Option<SecretString>,
+    pub views: Vec<Box<dyn View>>,
+    pub settings: Settings,
+}
+
+/// A run's settings, nothing chosen yet.
+pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str) -> (Settings, SystemClock) {
+    let clock = SystemClock::start();
+    let identity: Identity = process::identity(&clock, command.to_owned());
+    let settings = Settings {
+        currencies,
+        query: QueryMode::Auto,
+        pace: Pace { spacing_ms: 0, concurrency: 1 },
+        on_limit: OnLimit::Wait,
+        max_wait_ms: None,
+        limit: None,
+        empty_days: EMPTY_DAYS_DEFAULT,
+        only_listing: false,
+        api: api.to_owned(),
+        identity,
+        earlier: None,
+        seed: fastrand::u64(..),
+    };
+    (settings, clock)
+}
+
+/// Takes the lease, runs, and gives it back.
+pub(super) async fn conduct(conduct: Conduct, clock: SystemClock) -> Result<Report, Failure> {
+    let Conduct { store, api_url, key, views, mut settings } = conduct;
+    let transport = Http::new(&api_url, key.as_ref(), settings.pace.concurrency as usize)?;
+    settings.earlier = store.glance().await?.run.map(|run| run.identity);
+    let claim = Claim { identity: settings.identity.clone(), now: clock.now(), alive: process::alive };
+    let epoch = store.begin(&claim).await?;
+    let ports =
+        Ports { store, transport: Arc::new(transport), source: Arc::new(CryptoDataDownload), clock: Arc::new(clock) };
+    let stop = listen()?;
+    Ok(run(ports, settings, epoch, Feed::new(views), stop).await?)
+}
+
+/// Turns the first SIGINT or SIGTERM into an order to end, and the second into the end. A closed terminal
+/// (SIGHUP) is no reason to stop (P12).
+fn listen() -> Result<watch::Receiver<bool>, Failure> {
+    let (order, stop) = watch::channel(false);
+    let hook = |kind| signal(kind).map_err(|error| Failure::unexpected(&error));
+    let (mut interrupt, mut terminate) = (hook(SignalKind::interrupt())?, hook(SignalKind::terminate())?);
+    let mut hang_up = hook(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            let asked = tokio::select! {
+                _ = interrupt.recv() => true,
+                _ = terminate.recv() => true,
+                _ = hang_up.recv() => false,
+            };
+            if !asked {
+                continue;
+            }
+            if order.send_replace(true) {
+                std::process::exit(STOPPED); // twice: now
+            }
+            screen::note("stopping: what is under way is finished and written; once more ends it at once");
+            // On a thread of its own: a view that hangs on a frozen terminal must not hold the end up.
+            std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_secs(END_S_MAX));
+                std::process::exit(STOPPED);
+            });
+        }
+    });
+    Ok(stop)
+}

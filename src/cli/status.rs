@@ -1,0 +1,11 @@
+//! temporary
+use super::{Context, Failure};
+use clap::Args;
+/// temporary
+#[derive(Debug, Args)]
+pub(super) struct Status {}
+impl Status {
+    pub(super) async fn run(&self, _context: &Context) -> Result<u8, Failure> {
+        Ok(0)
+    }
+}

@@ -1,0 +1,42 @@
+//! `chainfill verify`: proves from the store alone that nothing is missing.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{Context, Failure, screen};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::plan::Horizon;
+use crate::domain::proof::{Audit, Proof};
+use crate::limits::EMPTY_DAYS_DEFAULT;
+use crate::store::{Mode, Store};
+
+/// Exit code: not complete.
+const NOT_COMPLETE: u8 = 3;
+
+/// Prove from the store alone that nothing is missing.
+#[derive(Debug, Args)]
+pub(super) struct Verify {}
+
+impl Verify {
+    /// Reads every row.
+    pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
+        let store = context.open(Mode::Read).await?.store;
+        prove(store, context.common.json).await
+    }
+}
+
+/// Recounts a store and says what was found.
+pub(super) async fn prove(store: Arc<dyn Store>, json: bool) -> Result<u8, Failure> {
+    let now = SystemClock::start().now();
+    let mut audit = Audit::default();
+    store.audit(&mut |symbol, candle| audit.see(symbol, candle)).await?;
+    let records = store.load(now).await?.records;
+    let proof: Proof = audit.conclude(&records, Horizon { now, empty_days: EMPTY_DAYS_DEFAULT });
+    if json {
+        screen::print_json(&proof);
+    } else {
+        screen::print(&format!("{proof:#?}"));
+    }
+    Ok(if proof.complete { 0 } else { NOT_COMPLETE })
+}
