@@ -66,6 +66,8 @@ pub enum Ending {
     Key,
     /// The store cannot be used.
     Store,
+    /// What was asked for does not exist.
+    Usage,
     /// Something else.
     Failed,
 }
@@ -76,6 +78,7 @@ impl Ending {
         match self {
             Ending::Complete => 0,
             Ending::Failed => 1,
+            Ending::Usage => 2,
             Ending::Attention => 3,
             Ending::Vendor => 4,
             Ending::Limit => 5,
@@ -95,6 +98,7 @@ impl Ending {
             Ending::Vendor => "vendor",
             Ending::Key => "key",
             Ending::Store => "store",
+            Ending::Usage => "usage",
             Ending::Failed => "failed",
         }
     }

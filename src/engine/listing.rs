@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::Run;
 use super::queue::{Ask, Work};
+use super::shutdown::Stop;
 use crate::domain::ability::{Ability, Proven};
 use crate::domain::event::Event;
-use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::instrument::{Currency, Instrument, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::{ListingNews, compare};
 use crate::domain::moment::Moment;
@@ -134,9 +135,22 @@ impl Run {
             vanished: news.vanished,
             requests: news.requests,
         });
-        if !self.settings.only_listing {
+        if let Some(stop) = self.unlisted_currency() {
+            self.stop(stop);
+        } else if !self.settings.only_listing {
             self.plan();
         }
+    }
+
+    /// A currency that was asked for and of which nothing is listed: a slip of the pen, most likely (U1).
+    fn unlisted_currency(&self) -> Option<Stop> {
+        let listed = |currency: &Currency| self.records.iter().any(|record| record.currency == *currency);
+        let missing = self.settings.currencies.iter().find(|currency| !listed(currency))?;
+        let mut known: Vec<_> = self.records.iter().map(|record| record.currency.clone()).collect();
+        known.sort();
+        known.dedup();
+        let known: Vec<_> = known.iter().map(Currency::as_str).collect();
+        Some(Stop::at_usage(format!("no option of {missing} is listed; listed are {}", known.join(", "))))
     }
 
     fn finish_listing(&mut self) {
@@ -144,7 +158,7 @@ impl Run {
         let Some(listing) = self.listing.take() else { return };
         let mut names = listing.names;
         if names.is_empty() {
-            self.stop(super::shutdown::Stop::at_vendor(
+            self.stop(Stop::at_vendor(
                 "the vendor's listing is empty; nothing was changed. Try again later, or look at --api-url.".into(),
             ));
             return;

@@ -1,6 +1,6 @@
 //! How a run ends: finish what is under way, write it, say what is left.
 
-use super::{OnLimit, Report, Run};
+use super::{Report, Run};
 use crate::domain::event::Event;
 use crate::domain::ledger::OptionState;
 use crate::domain::moment::Moment;
@@ -35,6 +35,11 @@ impl Stop {
     pub fn at_key(why: String) -> Stop {
         let why = format!("{why}. Look at the key; no option was blamed");
         Stop { ending: Ending::Key, why, resume_after: None, deadline: None }
+    }
+
+    /// What was asked for does not exist.
+    pub fn at_usage(why: String) -> Stop {
+        Stop { ending: Ending::Usage, why, resume_after: None, deadline: None }
     }
 
     /// The vendor cannot be reached, or speaks another language.
@@ -112,12 +117,10 @@ impl Run {
     fn report(&self, now: Moment) -> Report {
         let left = self.scope.open_count();
         if let Some(stop) = &self.stop {
-            let again = if self.settings.on_limit == OnLimit::Exit || stop.ending != Ending::Key {
-                "the same command goes on from here"
-            } else {
-                "then the same command goes on from here"
+            let words = match stop.ending {
+                Ending::Usage => stop.why.clone(),
+                _ => format!("{}. {left} options are left; the same command goes on from here.", stop.why),
             };
-            let words = format!("{}. {left} options are left; {again}.", stop.why);
             return Report { ending: stop.ending, words, resume_after: stop.resume_after };
         }
         let currencies = self.currencies();
