@@ -16,8 +16,8 @@ use crate::store::Mode;
 /// Fetch everything that is missing; safe to stop and start at any point.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Backfill {
-    /// Currencies in their order; ALL for whatever is listed. BTC_USDC is a currency of its own
-    #[arg(value_name = "CURRENCY", default_values = ["BTC", "ETH"])]
+    /// Currencies in their order [default: BTC ETH]; ALL for whatever is listed. BTC_USDC is a currency of its own
+    #[arg(value_name = "CURRENCY")]
     currencies: Vec<String>,
 
     #[command(flatten)]
@@ -89,6 +89,7 @@ impl Backfill {
         }
         let (mut settings, clock) = settings(currencies, "backfill", &api_url);
         self.pace.apply(&mut settings);
+        settings.named = !self.currencies.is_empty();
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
@@ -111,8 +112,14 @@ impl PaceFlags {
     }
 }
 
-/// Reads currencies; none at all stands for ALL.
+/// What is fetched where nobody says otherwise.
+const CURRENCIES_DEFAULT: [&str; 2] = ["BTC", "ETH"];
+
+/// Reads currencies; an empty list stands for ALL.
 pub(super) fn currencies(names: &[String]) -> Result<Vec<Currency>, Failure> {
+    if names.is_empty() {
+        return Ok(CURRENCIES_DEFAULT.map(Currency::stored).to_vec());
+    }
     if names.iter().any(|name| name == "ALL") {
         if names.len() > 1 {
             return Err(Failure::usage(&"ALL stands for every currency: name it alone"));

@@ -41,6 +41,7 @@ pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str) -> (
     let identity: Identity = process::identity(&clock, command.to_owned());
     let settings = Settings {
         currencies,
+        named: false,
         query: QueryMode::Auto,
         pace: Pace { spacing_ms: 0, concurrency: 1 },
         on_limit: OnLimit::Wait,

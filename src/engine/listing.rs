@@ -145,7 +145,7 @@ impl Run {
     /// A currency that was asked for and of which nothing is listed: a slip of the pen, most likely (U1).
     fn unlisted_currency(&self) -> Option<Stop> {
         let listed = |currency: &Currency| self.records.iter().any(|record| record.currency == *currency);
-        let missing = self.settings.currencies.iter().find(|currency| !listed(currency))?;
+        let missing = self.settings.currencies.iter().find(|currency| self.settings.named && !listed(currency))?;
         let mut known: Vec<_> = self.records.iter().map(|record| record.currency.clone()).collect();
         known.sort();
         known.dedup();

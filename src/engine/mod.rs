@@ -67,6 +67,8 @@ pub struct Ports {
 pub struct Settings {
     /// Currencies in their order; empty: whatever is listed.
     pub currencies: Vec<Currency>,
+    /// Whether a person named them: then one of which nothing is listed is a slip of the pen.
+    pub named: bool,
     /// How to ask.
     pub query: QueryMode,
     /// How fast, at the most.

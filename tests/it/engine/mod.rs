@@ -2,4 +2,5 @@
 
 mod exact;
 mod faulty;
+mod stopped;
 mod throttled;

@@ -157,6 +157,7 @@ async fn futures<T>(future: impl Future<Output = Result<T, StoreError>>) -> T {
 pub fn settings() -> Settings {
     Settings {
         currencies: ["BTC", "ETH"].map(Currency::stored).to_vec(),
+        named: false,
         query: QueryMode::Auto,
         pace: Pace { spacing_ms: 0, concurrency: 4 },
         on_limit: OnLimit::Wait,

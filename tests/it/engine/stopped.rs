@@ -1,0 +1,120 @@
+//! Runs that are stopped, fenced or cut off from their store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chainfill::clock::Clock;
+use chainfill::domain::instrument::Symbol;
+use chainfill::domain::moment::Moment;
+use chainfill::domain::run::Ending;
+use chainfill::store::{
+    Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, Loaded, MemoryStore, Order, RunEnd, Store, StoreError,
+};
+
+use crate::rig::world::{BEGIN, World, small};
+
+/// A store that is away for some commits, before or after it has written them.
+struct Shaky {
+    inner: MemoryStore,
+    commits: AtomicU32,
+    away: std::ops::Range<u32>,
+    after_writing: bool,
+}
+
+#[async_trait]
+impl Store for Shaky {
+    fn place(&self) -> &str {
+        "memory:shaky"
+    }
+    async fn begin(&self, claim: &Claim) -> Result<Epoch, StoreError> {
+        self.inner.begin(claim).await
+    }
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
+        let number = self.commits.fetch_add(1, Ordering::Relaxed);
+        if !self.away.contains(&number) {
+            return self.inner.commit(epoch, batch).await;
+        }
+        if self.after_writing {
+            self.inner.commit(epoch, batch).await?;
+        }
+        Err(StoreError::Away { place: "memory:shaky".into(), what: "the connection was cut".into() })
+    }
+    async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
+        self.inner.end(epoch, end).await
+    }
+    async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
+        self.inner.load(counted_since).await
+    }
+    async fn glance(&self) -> Result<Glance, StoreError> {
+        self.inner.glance().await
+    }
+    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
+        self.inner.leave_order(order, now).await
+    }
+    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+        self.inner.take_orders(epoch).await
+    }
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+        self.inner.audit(each).await
+    }
+    async fn history(&self, symbol: &Symbol) -> Result<Vec<chainfill::domain::candle::Candle>, StoreError> {
+        self.inner.history(symbol).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_away_is_waited_for_and_nothing_is_sent_meanwhile() {
+    // F-B2, F-B3, F-I6
+    for after_writing in [false, true] {
+        let away = 20..26;
+        let shaky = Shaky { inner: MemoryStore::new(), commits: AtomicU32::new(0), away, after_writing };
+        let world = World::on(small("BTC=80"), Arc::new(shaky));
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+        let events = world.events.lock().unwrap();
+        let away = events.iter().position(|(_, event)| event.starts_with("StoreAway")).unwrap();
+        let back = events.iter().position(|(_, event)| event.starts_with("StoreBack")).unwrap();
+        assert!(away < back && events[away..back].iter().all(|(_, event)| event != "Sent"));
+        assert!(events[back].0.0 - events[away].0.0 > 1_000, "it waited ever longer");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_writes_what_came_in_and_the_next_one_goes_on() {
+    // F-P4
+    let world = World::new(small("BTC=200"));
+    let epoch = world.begin().await.unwrap();
+    let order = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        world.store.leave_order(Order::Stop, world.clock.now()).await.unwrap();
+    };
+    let (report, ()) = tokio::join!(world.work(epoch), order);
+    let report = report.unwrap();
+    assert_eq!(report.ending, Ending::Stopped);
+    assert!(report.words.contains("options are left"), "{}", report.words);
+    assert!(BEGIN.until_ms(world.clock.now()) < 1_500 + 1_000 + 200);
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    // F-I5: nothing was asked twice but the listing, and every request is in the journal.
+    assert_eq!(world.requests(), 1 + 1 + 1 + 200);
+    let journal = world.memory.as_ref().unwrap().journal();
+    let left = journal.iter().filter(|(_, settled)| settled.as_ref().is_none_or(|s| s.outcome != "unsent"));
+    assert_eq!(left.count() as u64, world.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_taken_over_writes_no_more() {
+    // F-I7, F-P6
+    let world = World::new(small("BTC=200"));
+    let first = world.begin().await.unwrap();
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        world.begin().await.unwrap()
+    };
+    let (fenced, second) = tokio::join!(world.work(first), second);
+    assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
+    assert_eq!(world.work(second).await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+}
