@@ -4,8 +4,12 @@
 //!
 //! The library exists for the program and its tests; `ARCHITECTURE.md` says how the parts fit.
 
+pub mod clock;
 pub mod domain;
+pub mod engine;
 pub mod http;
 pub mod limits;
+pub mod process;
 pub mod source;
 pub mod store;
+pub mod vendor;

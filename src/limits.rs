@@ -65,10 +65,29 @@ pub const BACKOFF_MS_MAX: i64 = 60_000;
 pub const OUTAGE_MS_MAX: i64 = 6 * HOUR_MS;
 
 /// How long a vendor that has not answered once may be tried at the start of a run.
-pub const FIRST_ANSWER_MS_MAX: i64 = 90_000;
+pub const FIRST_ANSWER_MS_MAX: i64 = 30_000;
 
 /// Empty answers in a row that are doubted until an option known to hold data has answered (S5).
 pub const EMPTIES_DOUBTED: usize = 8;
+
+/// Empty answers that are held back while no option is known to hold data; then the run ends (S5).
+pub const EMPTIES_HELD_MAX: usize = 64;
+
+/// Days after which a vendor that could not answer expiries is asked again, if so many options are missing.
+pub const REPROBE_DAYS: i64 = 7;
+/// See [`REPROBE_DAYS`].
+pub const REPROBE_OPTIONS_MIN: usize = 100;
+
+/// Expiries that are asked for at the most to find out whether the vendor answers expiries.
+pub const PROBES_MAX: u32 = 2;
+
+/// Shortest wait that is told as a cooldown; of a window's wait, at least one part in twenty.
+pub const COOLDOWN_TOLD_MS: i64 = 1_000;
+/// See [`COOLDOWN_TOLD_MS`].
+pub const COOLDOWN_TOLD_PARTS: i64 = 20;
+
+/// How old a request of a dead run is taken to have been when the vendor counted it.
+pub const UNKNOWN_DELAY_MS: i64 = 1_000;
 
 /// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
 pub const RETRY_AFTER_S_MAX: i64 = 86_400;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
+use crate::limits::{DAY_MS, REPROBE_DAYS, REPROBE_OPTIONS_MIN};
+
 /// The vendor's abilities as far as they are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ability {
@@ -14,6 +17,24 @@ pub struct Ability {
     /// The most rows that a page held while there was more: the vendor's cap, where it is lower than asked.
     #[serde(default)]
     pub page_rows: Option<u32>,
+    /// When a whole expiry was last asked for to see whether that can be done.
+    #[serde(default)]
+    pub probed_at: Option<Moment>,
+}
+
+impl Ability {
+    /// Whether it is worth a request to find out about expiries. A vendor that could not do it may have learned
+    /// to: with much to fetch it is asked again after some days.
+    pub fn should_probe(&self, now: Moment, wanted: usize) -> bool {
+        match self.expiry_queries {
+            Proven::Yes => false,
+            Proven::Unknown => true,
+            Proven::No => {
+                let old = self.probed_at.is_none_or(|at| at.until_ms(now) >= REPROBE_DAYS * DAY_MS);
+                old && wanted >= REPROBE_OPTIONS_MIN
+            }
+        }
+    }
 }
 
 /// What is known of a yes-or-no question.

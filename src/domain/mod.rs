@@ -3,9 +3,14 @@
 pub mod ability;
 pub mod answer;
 pub mod candle;
+pub mod event;
+pub mod forecast;
 pub mod governor;
 pub mod instrument;
 pub mod ledger;
 pub mod listing;
 pub mod moment;
+pub mod plan;
+pub mod progress;
 pub mod run;
+pub mod verdict;

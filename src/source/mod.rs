@@ -1,5 +1,6 @@
 //! A vendor's language: which request asks for what, and what an answer says. Pure: nothing is sent here.
 
+pub mod cryptodatadownload;
 pub mod fault;
 
 use bytes::Bytes;

@@ -1,4 +1,8 @@
-//! Whole parts and whole runs, in one binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+//! Every test that needs more than one unit, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::missing_panics_doc, unreachable_pub)]
 
+mod names;
+mod rig;
 mod store_contract;
+mod tidy;

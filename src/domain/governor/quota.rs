@@ -88,7 +88,9 @@ pub fn find(log: &[Counted], known: Option<&Quota>, refused: Counted, wait_s: i6
             }
         }
         let Some(first) = log.first() else { return Finding::Nothing };
-        let window_ms = (wait_s * SECOND_MS + first.sent.until_ms(refused.done)) / SECOND_MS * SECOND_MS;
+        // Requests are taken as counted halfway; `Retry-After` is rounded up, so the window is at most the sum.
+        let age_ms = (first.sent.until_ms(refused.sent) + first.done.until_ms(refused.done)) / 2;
+        let window_ms = (wait_s * SECOND_MS + age_ms) / SECOND_MS * SECOND_MS;
         if known.is_none_or(|known| known.window_ms < window_ms) {
             return quota(log.len(), window_ms.max(SECOND_MS), Evidence::Computed);
         }

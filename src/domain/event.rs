@@ -1,0 +1,172 @@
+//! What happened in a run. Events are told after the commit that makes them true (I2).
+
+use serde::Serialize;
+
+use super::governor::{Lesson, Reason};
+use super::instrument::{Currency, Symbol};
+use super::ledger::OptionState;
+use super::moment::Moment;
+use super::run::Ending;
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// The run holds the store.
+    Started {
+        /// The run's number.
+        epoch: i64,
+        /// The store, without a password.
+        store: String,
+        /// The vendor's base URL.
+        api: String,
+        /// The process.
+        pid: u32,
+    },
+    /// A listing is committed.
+    Listed {
+        /// Names in it.
+        names: u32,
+        /// Names that do not parse.
+        unparsed: u32,
+        /// Options that are new.
+        new: u32,
+        /// Options that are no longer listed.
+        vanished: Vec<Symbol>,
+        /// Requests that it took.
+        requests: u32,
+    },
+    /// The options to ask for are known, currency by currency.
+    Planned {
+        /// Options to ask for.
+        todo: Vec<(Currency, u64)>,
+        /// Requests that this will take, as far as can be known.
+        requests: u64,
+    },
+    /// It was found out whether one query can fetch an expiry.
+    FaceFound {
+        /// Whether it can.
+        expiry_queries: bool,
+        /// How that was seen.
+        why: String,
+    },
+    /// A request left.
+    Sent,
+    /// Its answer came, good or bad.
+    Answered {
+        /// Decoded bytes.
+        bytes: u64,
+        /// Time from sending to the last byte.
+        latency_ms: i64,
+        /// `rows`, `empty`, `listing`, or a fault's class.
+        outcome: &'static str,
+    },
+    /// What an answer said of an option is committed.
+    Stored(Box<OptionDone>),
+    /// A bar that was stored has other values now (S20).
+    Revised {
+        /// The option.
+        symbol: Symbol,
+        /// The bar as it was, in canonical text.
+        old: String,
+        /// The bar as it is.
+        new: String,
+    },
+    /// A request failed; its query is asked again.
+    Failed {
+        /// What was asked for.
+        query: String,
+        /// What went wrong.
+        why: String,
+        /// The fault's class.
+        class: &'static str,
+        /// When it is asked again, at the soonest.
+        again_at: Moment,
+    },
+    /// Nothing may be sent for a while.
+    Cooldown {
+        /// How long, from now.
+        wait_ms: i64,
+        /// Until when.
+        until: Moment,
+        /// Why.
+        reason: Reason,
+        /// What is asked for next.
+        next: String,
+    },
+    /// The cooldown is over.
+    Resumed,
+    /// Something was learned of the throttle.
+    Learned(Lesson),
+    /// The vendor does not answer; it is probed one request at a time.
+    Down {
+        /// What happened last.
+        why: String,
+    },
+    /// It answers again.
+    Up,
+    /// Many empty answers in a row: an option known to hold data is asked for (S5).
+    Doubted {
+        /// How many.
+        empties: usize,
+        /// The option that is asked for.
+        known: String,
+    },
+    /// The doubt is settled.
+    Settled {
+        /// Whether the empty answers can be believed.
+        believed: bool,
+        /// How many they were.
+        empties: usize,
+    },
+    /// The store cannot be reached; nothing is sent meanwhile.
+    StoreAway {
+        /// What happened.
+        why: String,
+    },
+    /// It can be reached again.
+    StoreBack,
+    /// The run is asked to end.
+    Stopping {
+        /// By what.
+        why: String,
+    },
+    /// The run ended.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// In words, with what to do next.
+        words: String,
+        /// When it makes sense to go on.
+        resume_after: Option<Moment>,
+    },
+}
+
+/// What became of one option.
+#[derive(Clone, Debug, Serialize)]
+pub struct OptionDone {
+    /// Its currency.
+    pub currency: Currency,
+    /// Its name.
+    pub symbol: Symbol,
+    /// The how-manieth of its currency in this run it is; 0 where it was not asked for but came along.
+    pub index: u64,
+    /// How many of its currency this run asks for.
+    pub total: u64,
+    /// Its state now.
+    pub state: OptionState,
+    /// Its state before.
+    pub was: OptionState,
+    /// Its bars in the table.
+    pub rows: u32,
+    /// Bars that are new.
+    pub inserted: u32,
+    /// Bars that were there.
+    pub unchanged: u32,
+    /// Bars that have other values now.
+    pub revised: u32,
+    /// Bars that look odd.
+    pub flagged: u32,
+    /// Why it needs attention.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! How long so many requests take, cooldowns included.
+
+use super::governor::quota::Quota;
+use crate::limits::HOUR_MS;
+
+/// What the vendor's quota was seen to be in 2025: 800 to 1000 an hour, 400 at the worst. Used for the range
+/// while the real one is unknown, never for a decision.
+const QUOTA_GUESS_LOW: u32 = 400;
+
+/// A span of time, in milliseconds, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The least.
+    pub low_ms: i64,
+    /// The most.
+    pub high_ms: i64,
+}
+
+/// The time that `requests` take. `used`: requests of the window that are used already. `pace_ms`: time from
+/// one request to the next while nothing hinders.
+pub fn duration(requests: u64, quota: Option<&Quota>, used: u32, pace_ms: i64) -> Range {
+    let requests = i64::try_from(requests).unwrap_or(i64::MAX);
+    match quota {
+        Some(quota) => {
+            let span = windows(requests, quota.requests, quota.window_ms, used, pace_ms);
+            // A raised or lowered quota, a slow vendor: a tenth either way is what runs were seen to differ by.
+            Range { low_ms: span, high_ms: span + span / 10 }
+        }
+        None => Range {
+            low_ms: requests.saturating_mul(pace_ms),
+            high_ms: windows(requests, QUOTA_GUESS_LOW, HOUR_MS, 0, pace_ms),
+        },
+    }
+}
+
+fn windows(requests: i64, per_window: u32, window_ms: i64, used: u32, pace_ms: i64) -> i64 {
+    let per_window = i64::from(per_window.max(1));
+    let free = (per_window - i64::from(used)).max(0);
+    let burst = requests.saturating_mul(pace_ms);
+    if requests <= free {
+        return burst;
+    }
+    let later = requests - free;
+    let full = later.div_euclid(per_window) + i64::from(later % per_window != 0);
+    let last = later - (full - 1) * per_window;
+    // Where the pace is slower than the quota, the pace alone tells.
+    (full.saturating_mul(window_ms) + last.saturating_mul(pace_ms)).max(burst)
+}
+
+impl Range {
+    /// `3 h 20 min`, or `3 h - 5 h 30 min`.
+    pub fn words(self) -> String {
+        let (low, high) = (span_words(self.low_ms), span_words(self.high_ms));
+        if low == high { low } else { format!("{low} - {high}") }
+    }
+}
+
+/// A span in words, two units at the most: `47 min 2 s`, `15 h 20 min`, `2 d 3 h`.
+pub fn span_words(ms: i64) -> String {
+    let s = (ms + 500) / 1000;
+    let (d, h, m) = (s / 86_400, s % 86_400 / 3600, s % 3600 / 60);
+    let two = |a: i64, unit_a: &str, b: i64, unit_b: &str| {
+        if b == 0 { format!("{a} {unit_a}") } else { format!("{a} {unit_a} {b} {unit_b}") }
+    };
+    match (d, h, m) {
+        (0, 0, 0) => format!("{s} s"),
+        (0, 0, m) => two(m, "min", s % 60, "s"),
+        (0, h, m) => two(h, "h", m, "min"),
+        (d, h, _) => two(d, "d", h, "h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::governor::quota::Evidence;
+    use crate::domain::moment::Moment;
+
+    #[test]
+    fn the_job_of_2025_takes_what_its_throttle_allows() {
+        let quota = Quota { requests: 800, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) };
+        let range = duration(14_928, Some(&quota), 0, 200);
+        assert_eq!(range.low_ms / HOUR_MS, 18);
+        assert!(duration(14_928, None, 0, 200).high_ms > range.high_ms);
+        assert_eq!(duration(100, Some(&quota), 0, 200).low_ms, 20_000);
+        assert_eq!(duration(100, Some(&quota), 800, 200).low_ms, HOUR_MS + 20_000);
+    }
+
+    #[test]
+    fn spans_are_said_in_two_units() {
+        let words = [400, 59_000, 2_815_000, 3_600_000, 55_200_000, 200_000_000].map(span_words);
+        assert_eq!(words, ["0 s", "59 s", "46 min 55 s", "1 h", "15 h 20 min", "2 d 7 h"]);
+    }
+}

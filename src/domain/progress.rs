@@ -1,0 +1,256 @@
+//! The fold of a run's events that every view draws, and that the store keeps for `status`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use super::governor::Reason;
+use super::instrument::Currency;
+use super::ledger::OptionState;
+use super::moment::Moment;
+use super::run::Ending;
+use crate::limits::ERRORS_KEPT_MAX;
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// What it does.
+    pub phase: Phase,
+    /// When it started.
+    pub started_at: Moment,
+    /// What it waits for, while it waits.
+    pub wait: Option<Wait>,
+    /// Its currencies, in their order.
+    pub currencies: Vec<CurrencyProgress>,
+    /// Requests that left.
+    pub requests: u64,
+    /// Answers that came, good or bad.
+    pub answers: u64,
+    /// Requests that are still to be sent, as far as can be known.
+    pub requests_left: u64,
+    /// Answers by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Decoded bytes of all answers.
+    pub bytes: u64,
+    /// Sum of all answers' latencies.
+    pub latency_ms: i64,
+    /// Bars that are new.
+    pub rows_inserted: u64,
+    /// Bars that were there.
+    pub rows_unchanged: u64,
+    /// Bars that have other values now.
+    pub rows_revised: u64,
+    /// Bars that look odd.
+    pub rows_flagged: u64,
+    /// Cooldowns begun.
+    pub cooldowns: u64,
+    /// Time spent in them, the present one not counted.
+    pub cooldown_ms: i64,
+    /// 429s.
+    pub refusals: u64,
+    /// When the last good answer was committed.
+    pub accepted_at: Option<Moment>,
+    /// The last errors in words, oldest first, with how often each came in a row.
+    pub errors: Vec<(Moment, String, u64)>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It takes the store and reads it.
+    #[default]
+    Starting,
+    /// It asks what there is.
+    Listing,
+    /// It asks for bars.
+    Fetching,
+    /// Nothing may be sent.
+    Waiting,
+    /// The vendor does not answer.
+    VendorDown,
+    /// The store cannot be reached.
+    StoreAway,
+    /// It finishes what is under way.
+    Stopping,
+    /// It ended.
+    Ended,
+}
+
+/// A wait with its end (I10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Since when.
+    pub since: Moment,
+    /// Until when.
+    pub until: Moment,
+    /// Why.
+    pub reason: Reason,
+    /// What comes next.
+    pub next: String,
+}
+
+/// One currency in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrencyProgress {
+    /// The currency.
+    pub currency: Currency,
+    /// Options that the run asks for.
+    pub todo: u64,
+    /// Options that are done with.
+    pub done: u64,
+    /// Of these: stored, empty, in need of attention.
+    pub stored: u64,
+    /// See `stored`.
+    pub empty: u64,
+    /// See `stored`.
+    pub attention: u64,
+    /// Bars that are new.
+    pub rows_inserted: u64,
+}
+
+/// Draws a run. It never asks the engine, and never fails it.
+pub trait View: Send {
+    /// Something happened; `progress` holds it already.
+    fn show(&mut self, at: Moment, event: &Event, progress: &Progress);
+}
+
+impl Progress {
+    /// Takes an event in.
+    pub fn fold(&mut self, at: Moment, event: &Event) {
+        match event {
+            Event::Started { .. } => {
+                self.started_at = at;
+                self.phase = Phase::Listing;
+            }
+            Event::Listed { .. } | Event::FaceFound { .. } | Event::Revised { .. } | Event::Settled { .. } => {}
+            Event::Planned { todo, requests } => self.plan(todo, *requests),
+            Event::Sent => self.requests += 1,
+            Event::Answered { bytes, latency_ms, outcome } => self.answer(*bytes, *latency_ms, outcome),
+            Event::Stored(done) => self.store(at, done),
+            Event::Failed { why, .. } => self.error(at, why),
+            Event::Cooldown { until, reason, next, .. } => {
+                self.cooldowns += 1;
+                self.phase = Phase::Waiting;
+                self.wait = Some(Wait { since: at, until: *until, reason: *reason, next: next.clone() });
+            }
+            Event::Resumed => {
+                if let Some(wait) = self.wait.take() {
+                    self.cooldown_ms += wait.since.until_ms(at);
+                }
+                self.phase = self.working();
+            }
+            Event::Learned(_) => {}
+            Event::Down { why } => {
+                self.phase = Phase::VendorDown;
+                self.error(at, why);
+            }
+            Event::Up | Event::StoreBack => self.phase = self.working(),
+            Event::Doubted { empties, known } => {
+                self.error(
+                    at,
+                    &format!("{empties} empty answers in a row; {known} is asked for to see whether that can be"),
+                );
+            }
+            Event::StoreAway { why } => {
+                self.phase = Phase::StoreAway;
+                self.error(at, why);
+            }
+            Event::Stopping { .. } => self.phase = Phase::Stopping,
+            Event::Ended { ending, .. } => {
+                if let Some(wait) = self.wait.take() {
+                    self.cooldown_ms += wait.since.until_ms(at);
+                }
+                self.phase = Phase::Ended;
+                self.ending = Some(*ending);
+            }
+        }
+    }
+
+    /// Options that the run asks for, and how many are done with.
+    pub fn options(&self) -> (u64, u64) {
+        self.currencies.iter().fold((0, 0), |(done, todo), c| (done + c.done, todo + c.todo))
+    }
+
+    fn working(&self) -> Phase {
+        if self.wait.is_some() {
+            Phase::Waiting
+        } else if self.currencies.is_empty() {
+            Phase::Listing
+        } else {
+            Phase::Fetching
+        }
+    }
+
+    fn plan(&mut self, todo: &[(Currency, u64)], requests: u64) {
+        self.requests_left = requests;
+        for (currency, count) in todo {
+            match self.currencies.iter_mut().find(|c| c.currency == *currency) {
+                Some(known) => known.todo = *count,
+                None => self.currencies.push(CurrencyProgress {
+                    currency: currency.clone(),
+                    todo: *count,
+                    done: 0,
+                    stored: 0,
+                    empty: 0,
+                    attention: 0,
+                    rows_inserted: 0,
+                }),
+            }
+        }
+        self.phase = self.working();
+    }
+
+    fn answer(&mut self, bytes: u64, latency_ms: i64, outcome: &str) {
+        self.answers += 1;
+        self.bytes += bytes;
+        self.latency_ms += latency_ms;
+        match self.outcomes.get_mut(outcome) {
+            Some(count) => *count += 1,
+            None => {
+                self.outcomes.insert(outcome.to_owned(), 1);
+            }
+        }
+        self.refusals += u64::from(outcome == "throttled");
+        self.requests_left = self.requests_left.saturating_sub(u64::from(matches!(outcome, "rows" | "empty")));
+    }
+
+    fn store(&mut self, at: Moment, done: &super::event::OptionDone) {
+        self.rows_inserted += u64::from(done.inserted);
+        self.rows_unchanged += u64::from(done.unchanged);
+        self.rows_revised += u64::from(done.revised);
+        self.rows_flagged += u64::from(done.flagged);
+        if done.state != OptionState::Attention {
+            self.accepted_at = Some(at);
+        }
+        let Some(currency) = self.currencies.iter_mut().find(|c| c.currency == done.currency) else { return };
+        currency.rows_inserted += u64::from(done.inserted);
+        if done.index == 0 {
+            return; // it came along with others; nobody counts on it
+        }
+        currency.done = currency.done.max(done.index);
+        match done.state {
+            OptionState::Stored => currency.stored += 1,
+            OptionState::Empty => currency.empty += 1,
+            OptionState::Attention => currency.attention += 1,
+            OptionState::Pending => {}
+        }
+    }
+
+    fn error(&mut self, at: Moment, why: &str) {
+        if let Some((last, known, count)) = self.errors.last_mut()
+            && known == why
+        {
+            (*last, *count) = (at, *count + 1);
+            return;
+        }
+        if self.errors.len() >= ERRORS_KEPT_MAX {
+            self.errors.remove(0);
+        }
+        self.errors.push((at, why.to_owned(), 1));
+    }
+}

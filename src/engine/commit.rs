@@ -1,0 +1,165 @@
+//! What came in together is committed together, and told only then (I2).
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Run;
+use super::flight::Departure;
+use crate::domain::event::{Event, OptionDone};
+use crate::domain::ledger::OptionState;
+use crate::domain::moment::Moment;
+use crate::limits::{COMMIT_OPTIONS_MAX, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
+use crate::store::{Applied, Batch, Committed, StoreError};
+
+/// A batch on its way into the store.
+pub(super) struct Committing {
+    future: Option<BoxFuture<'static, (Batch, Result<Committed, StoreError>)>>,
+    departures: Vec<Departure>,
+    /// The batch itself, while the store is away and it waits to be tried again.
+    waiting: Option<(Batch, Moment)>,
+    failures: u32,
+    away_since: Option<Moment>,
+}
+
+/// Waits for the store's answer; for ever where none is due.
+pub(super) async fn finished(committing: &mut Option<Committing>) -> (Batch, Result<Committed, StoreError>) {
+    match committing.as_mut().and_then(|committing| committing.future.as_mut()) {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Run {
+    /// Starts a commit where there is something to write and none is under way.
+    pub(super) fn start_commit(&mut self, now: Moment) {
+        if let Some(committing) = &mut self.committing {
+            if let Some((batch, _)) = committing.waiting.take_if(|(_, at)| *at <= now) {
+                committing.future = Some(commit(&self.ports, self.epoch, batch));
+            }
+            return;
+        }
+        if is_blank(&self.batch) {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        if batch.options.len() > COMMIT_OPTIONS_MAX && batch.listing.is_none() {
+            // The rest goes with the next one; settled attempts stay with this one.
+            self.batch.options = batch.options.split_off(COMMIT_OPTIONS_MAX);
+        }
+        batch.at = now;
+        batch.throttle = Some(self.governor.memory().clone());
+        self.committing = Some(Committing {
+            departures: std::mem::take(&mut self.departing),
+            future: Some(commit(&self.ports, self.epoch, batch)),
+            waiting: None,
+            failures: 0,
+            away_since: None,
+        });
+    }
+
+    /// Takes the store's answer in: tells what is true now, and sends what may leave now.
+    pub(super) fn committed(&mut self, done: (Batch, Result<Committed, StoreError>)) -> Result<(), StoreError> {
+        let now = self.now();
+        let (batch, result) = done;
+        let Some(mut committing) = self.committing.take() else { return Ok(()) };
+        match result {
+            Ok(committed) => {
+                if committing.away_since.is_some() {
+                    self.tell(Event::StoreBack);
+                }
+                for (news, applied) in batch.options.iter().zip(committed.options) {
+                    self.applied(applied, u32::try_from(news.flaws.len()).unwrap_or(u32::MAX));
+                }
+                if let Some(listing) = batch.listing {
+                    self.listed(listing);
+                }
+                self.take_off(committing.departures);
+                Ok(())
+            }
+            // B3, B11: the same batch again, ever more seldom; meanwhile nothing is sent (I6).
+            Err(error @ (StoreError::Away { .. } | StoreError::Full { .. })) => {
+                let since = *committing.away_since.get_or_insert(now);
+                if since.until_ms(now) > STORE_AWAY_MS_MAX || self.stop.is_some() {
+                    return Err(error);
+                }
+                let pause_ms = (STORE_RETRY_MS_FIRST << committing.failures.min(10)).min(STORE_RETRY_MS_MAX);
+                committing.failures += 1;
+                committing.future = None;
+                committing.waiting = Some((batch, now + i64::try_from(pause_ms).unwrap_or(i64::MAX)));
+                self.committing = Some(committing);
+                self.tell(Event::StoreAway { why: error.to_string() });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the store failed last: then no request may be let go.
+    pub(super) fn store_is_away(&self) -> bool {
+        self.committing.as_ref().is_some_and(|committing| committing.away_since.is_some())
+    }
+
+    /// When a failed commit is tried again.
+    pub(super) fn retry_commit_at(&self) -> Moment {
+        let waiting = self.committing.as_ref().and_then(|committing| committing.waiting.as_ref());
+        waiting.map_or(Moment(i64::MAX), |(_, at)| *at)
+    }
+
+    /// Whether everything known is in the store.
+    pub(super) fn all_committed(&self) -> bool {
+        self.committing.is_none() && is_blank(&self.batch)
+    }
+
+    fn applied(&mut self, applied: Applied, flagged: u32) {
+        let Applied { record, inserted, unchanged, revised } = applied;
+        let Some(&at) = self.index.get(&record.symbol) else { return };
+        for revision in &revised {
+            let symbol = record.symbol.clone();
+            let (old, new) = (revision.old.canonical(&symbol), revision.new.canonical(&symbol));
+            self.tell(Event::Revised { symbol, old, new });
+        }
+        let (index, total) = self.scope.count(&record);
+        let was = self.records[at].state;
+        let done = OptionDone {
+            currency: record.currency.clone(),
+            symbol: record.symbol.clone(),
+            index,
+            total,
+            state: record.state,
+            was,
+            rows: record.row_count,
+            inserted,
+            unchanged,
+            revised: u32::try_from(revised.len()).unwrap_or(u32::MAX),
+            flagged,
+            reason: record.reason.as_ref().filter(|_| record.state == OptionState::Attention).map(ToString::to_string),
+        };
+        if record.state == OptionState::Stored && record.row_count > 0 {
+            self.doubt.knows(&record.symbol);
+        }
+        self.records[at] = record;
+        self.tell(Event::Stored(Box::new(done)));
+    }
+}
+
+fn commit(
+    ports: &super::Ports,
+    epoch: crate::store::Epoch,
+    batch: Batch,
+) -> BoxFuture<'static, (Batch, Result<Committed, StoreError>)> {
+    let store = ports.store.clone();
+    async move {
+        let result = store.commit(epoch, &batch).await;
+        (batch, result)
+    }
+    .boxed()
+}
+
+fn is_blank(batch: &Batch) -> bool {
+    batch.sent.is_empty()
+        && batch.settled.is_empty()
+        && batch.options.is_empty()
+        && batch.listing.is_none()
+        && batch.ability.is_none()
+        && batch.progress.is_none()
+}

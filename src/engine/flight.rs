@@ -1,0 +1,98 @@
+//! A request from its permit to its answer.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Run;
+use super::queue::{Ask, Work};
+use crate::domain::answer::Query;
+use crate::domain::event::Event;
+use crate::domain::governor::{Permit, Returned};
+use crate::domain::moment::Moment;
+use crate::source::fault::Fault;
+use crate::source::{Request, Response};
+use crate::store::{Attempt, Settled};
+
+/// A request that leaves as soon as its attempt is in the journal.
+#[derive(Debug)]
+pub(super) struct Departure {
+    pub seq: i64,
+    pub work: Work,
+    pub permit: Permit,
+}
+
+/// A request that came back.
+#[derive(Debug)]
+pub(super) struct Landing {
+    pub departure: Departure,
+    pub sent: Moment,
+    pub result: Result<Response, Fault>,
+}
+
+/// Waits for a future that may not be there; without one, for ever.
+pub(super) async fn pending<T>(slot: &mut Option<BoxFuture<'static, T>>) -> T {
+    match slot {
+        Some(future) => {
+            let done = future.await;
+            *slot = None;
+            done
+        }
+        None => std::future::pending().await,
+    }
+}
+
+impl Run {
+    /// Writes the attempt into the next batch; it leaves when that is committed (I5).
+    pub(super) fn announce(&mut self, work: Work, permit: Permit, now: Moment) {
+        self.seq += 1;
+        let attempt = Attempt { seq: self.seq, kind: work.ask.kind(), query: work.ask.label(), sent: now };
+        self.batch.sent.push(attempt);
+        self.departing.push(Departure { seq: self.seq, work, permit });
+    }
+
+    /// Sends what was committed, unless a cooldown began in the meantime (I6).
+    pub(super) fn take_off(&mut self, departures: Vec<Departure>) {
+        let now = self.now();
+        for departure in departures {
+            if self.stop.is_some() || !self.governor.still_holds(&departure.permit, now) {
+                self.ground(departure, now);
+                continue;
+            }
+            self.tell(Event::Sent);
+            let request = self.request_of(&departure.work.ask);
+            let (transport, sent) = (self.ports.transport.clone(), now);
+            let flight = async move {
+                let result = transport.send(&request).await;
+                Landing { departure, sent, result }
+            };
+            self.flights.push(flight.boxed());
+        }
+    }
+
+    /// Takes an announced request back: it never left.
+    pub(super) fn ground(&mut self, departure: Departure, now: Moment) {
+        let Departure { seq, work, permit } = departure;
+        let _ = self.governor.settle(permit, now, Returned::Unsent);
+        self.batch.settled.push(Settled {
+            seq,
+            done: now,
+            outcome: "unsent",
+            status: 0,
+            counted: false,
+            bytes: 0,
+            rows: 0,
+            wait_s: None,
+            note: None,
+        });
+        self.queue.push_first(work);
+    }
+
+    fn request_of(&self, ask: &Ask) -> Request {
+        let source = &self.ports.source;
+        match ask {
+            Ask::Listing(ask) => source.listing_request(*ask),
+            Ask::Bars(pages, offset) => source.request(pages.query(), *offset),
+            Ask::Canary(symbol) => source.request(&Query::Symbol(symbol.clone()), 0),
+        }
+    }
+}

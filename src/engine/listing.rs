@@ -1,0 +1,167 @@
+//! The first requests of a run: what is there? Nothing is planned from half a list (T11).
+
+use std::collections::HashSet;
+
+use super::Run;
+use super::queue::{Ask, Work};
+use crate::domain::ability::{Ability, Proven};
+use crate::domain::event::Event;
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::ledger::OptionRecord;
+use crate::domain::listing::{ListingNews, compare};
+use crate::domain::moment::Moment;
+use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_FIRST_YEAR};
+use crate::source::ListingAsk;
+use crate::source::fault::Fault;
+use crate::store::ListingRow;
+
+/// A listing on its way in.
+#[derive(Debug)]
+pub(super) struct Listing {
+    left: Vec<ListingAsk>,
+    names: Vec<Symbol>,
+    asked: Vec<i16>,
+    requests: u32,
+    /// The whole list looked like one year's: another year is asked for to see whether that matters.
+    probing: bool,
+}
+
+impl Listing {
+    /// What to ask for first. By year, the past years' lists are taken as kept for a month: they hardly change,
+    /// and a daily run should cost only what can bring news.
+    pub fn start(ability: &Ability, kept: Option<&ListingRow>, now: Moment) -> Listing {
+        let year = now.date().year();
+        let fresh = kept.is_some_and(|kept| kept.fetched_at.until_ms(now) < i64::from(EMPTY_DAYS_DEFAULT) * DAY_MS);
+        let left = match ability.listing_by_year {
+            Proven::Yes if fresh => vec![ListingAsk::Year(year), ListingAsk::Year(year + 1)],
+            Proven::Yes => all_years(year),
+            Proven::Unknown | Proven::No => vec![ListingAsk::All],
+        };
+        Listing { left, names: Vec::new(), asked: Vec::new(), requests: 0, probing: false }
+    }
+}
+
+impl Run {
+    /// Queues the next request of the listing, or finishes it.
+    pub(super) fn ask_listing(&mut self) {
+        let Some(listing) = &mut self.listing else { return };
+        match listing.left.pop() {
+            Some(ask) => self.queue.push_first(Work { ask: Ask::Listing(ask), tries: 0 }),
+            None => self.finish_listing(),
+        }
+    }
+
+    /// Takes a good listing in.
+    pub(super) fn take_names(&mut self, ask: ListingAsk, names: Vec<Symbol>) {
+        let now = self.now();
+        let Some(listing) = &mut self.listing else { return };
+        listing.requests += 1;
+        match ask {
+            ListingAsk::All => {
+                listing.names = names;
+                if self.ability.listing_by_year == Proven::Unknown
+                    && let Some(year) = suspicious(&listing.names, now.date().year())
+                {
+                    listing.probing = true;
+                    listing.left = vec![ListingAsk::Year(year)];
+                }
+            }
+            ListingAsk::Year(year) => {
+                let known: HashSet<&Symbol> = listing.names.iter().collect();
+                let news = names.iter().any(|name| !known.contains(name));
+                listing.asked.push(year);
+                if std::mem::take(&mut listing.probing) {
+                    self.ability.listing_by_year = if news { Proven::Yes } else { Proven::No };
+                    self.batch.ability = Some(self.ability.clone());
+                    if news {
+                        listing.left = all_years(now.date().year());
+                        listing.left.retain(|ask| *ask != ListingAsk::Year(year));
+                    }
+                }
+                listing.names.extend(names);
+            }
+        }
+        self.ask_listing();
+    }
+
+    /// A listing that the vendor refuses without a year may be had with one. Whether that is tried now.
+    pub(super) fn listing_refused(&mut self, ask: ListingAsk, fault: &Fault) -> bool {
+        let Some(listing) = &mut self.listing else { return false };
+        if !matches!(fault, Fault::Refused { .. }) {
+            return false;
+        }
+        listing.requests += 1;
+        match ask {
+            ListingAsk::All if self.ability.listing_by_year == Proven::Unknown => {
+                self.ability.listing_by_year = Proven::Yes;
+                listing.left = all_years(self.ports.clock.now().date().year());
+            }
+            // The vendor has no such year; the list that came without one is whole.
+            ListingAsk::Year(_) if std::mem::take(&mut listing.probing) => self.ability.listing_by_year = Proven::No,
+            _ => return false,
+        }
+        self.batch.ability = Some(self.ability.clone());
+        self.ask_listing();
+        true
+    }
+
+    /// The listing is in the store: the ledger follows it, and the plan is made.
+    pub(super) fn listed(&mut self, news: ListingNews) {
+        for symbol in &news.vanished {
+            if let Some(&at) = self.index.get(symbol) {
+                self.records[at].listed = false;
+            }
+        }
+        for symbol in &news.returned {
+            if let Some(&at) = self.index.get(symbol) {
+                self.records[at].listed = true;
+            }
+        }
+        for record in news.new.iter().cloned() {
+            self.index.insert(record.symbol.clone(), self.records.len());
+            self.records.push(record);
+        }
+        self.tell(Event::Listed {
+            names: news.names,
+            unparsed: news.unparsed,
+            new: u32::try_from(news.new.len()).unwrap_or(u32::MAX),
+            vanished: news.vanished,
+            requests: news.requests,
+        });
+        self.plan();
+    }
+
+    fn finish_listing(&mut self) {
+        let now = self.now();
+        let Some(listing) = self.listing.take() else { return };
+        let mut names = listing.names;
+        if names.is_empty() {
+            self.stop(super::shutdown::Stop::at_vendor(
+                "the vendor's listing is empty; nothing was changed. Try again later, or look at --api-url.".into(),
+            ));
+            return;
+        }
+        if self.ability.listing_by_year == Proven::Yes {
+            // Years that were not asked for are as they were.
+            let kept = |record: &&OptionRecord| {
+                let year = record.instrument.as_ref().map(|instrument| instrument.expiry.year());
+                record.listed && year.is_none_or(|year| !listing.asked.contains(&year))
+            };
+            names.extend(self.records.iter().filter(kept).map(|record| record.symbol.clone()));
+        }
+        self.batch.listing = Some(compare(&self.records, &names, now, listing.requests));
+    }
+}
+
+/// The years to ask for, the last one first: the list is worked off from its end.
+fn all_years(year: i16) -> Vec<ListingAsk> {
+    (LISTING_FIRST_YEAR..=year + 1).map(ListingAsk::Year).collect()
+}
+
+/// A year that a whole listing should name and this one does not: it looks like the list of one year, or of this
+/// year on. `None`: it looks whole.
+fn suspicious(names: &[Symbol], this_year: i16) -> Option<i16> {
+    let years = names.iter().filter_map(|name| Instrument::parse(name.as_str()).ok()).map(|i| i.expiry.year());
+    let (first, last) = years.fold((i16::MAX, i16::MIN), |(first, last), year| (first.min(year), last.max(year)));
+    (first <= last && (first == last || first >= this_year)).then_some(first - 1)
+}

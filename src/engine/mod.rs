@@ -1,0 +1,319 @@
+//! The run: one loop that lets requests go, takes answers in, and commits what they say.
+//!
+//! All state is in [`Run`], owned by the loop; nothing is shared, nothing is locked. What leaves was committed
+//! to the journal before (I5); what is told was committed before (I2).
+
+mod answers;
+mod commit;
+mod doubt;
+mod failures;
+pub mod feed;
+mod flight;
+mod listing;
+mod planning;
+mod queue;
+mod shutdown;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::domain::ability::Ability;
+use crate::domain::event::Event;
+use crate::domain::governor::quota::Counted;
+use crate::domain::governor::{Decision, Governor, Pace, Reason};
+use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::ledger::OptionRecord;
+use crate::domain::moment::Moment;
+use crate::domain::run::{Ending, Identity};
+use crate::http::Transport;
+use crate::limits::{
+    BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, RETRY_AFTER_S_MAX, SECOND_MS, UNKNOWN_DELAY_MS,
+    WAIT_SLICE_MS,
+};
+use crate::source::Source;
+use crate::store::{Batch, Epoch, Order, Store, StoreError};
+use commit::Committing;
+use doubt::Doubt;
+use failures::Failures;
+use feed::Feed;
+use flight::{Departure, Landing};
+use listing::Listing;
+use planning::Scope;
+use queue::Queue;
+use shutdown::Stop;
+
+/// The outside of a run. Tests put simulated parts here, and nowhere else.
+#[derive(Clone)]
+pub struct Ports {
+    /// Candles, ledger, journal.
+    pub store: Arc<dyn Store>,
+    /// The way to the vendor.
+    pub transport: Arc<dyn Transport>,
+    /// The vendor's language.
+    pub source: Arc<dyn Source>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a run is to do.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Currencies in their order; empty: whatever is listed.
+    pub currencies: Vec<Currency>,
+    /// How to ask.
+    pub query: QueryMode,
+    /// How fast, at the most.
+    pub pace: Pace,
+    /// What to do at the vendor's limit.
+    pub on_limit: OnLimit,
+    /// The longest wait that is waited out.
+    pub max_wait_ms: Option<i64>,
+    /// Only the first so many options.
+    pub limit: Option<usize>,
+    /// Age at which an `empty` is looked at again.
+    pub empty_days: u32,
+    /// The vendor's base URL, to be told.
+    pub api: String,
+    /// Who runs.
+    pub identity: Identity,
+    /// Who ran last on this store.
+    pub earlier: Option<Identity>,
+    /// Seed of the back-off's jitter.
+    pub seed: u64,
+}
+
+/// How to ask for bars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryMode {
+    /// Find out what the vendor can do.
+    Auto,
+    /// One option a request.
+    Symbol,
+    /// One expiry a request; end the run if the vendor cannot.
+    Expiry,
+}
+
+/// What to do at the vendor's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLimit {
+    /// Wait.
+    Wait,
+    /// End the run (exit 5).
+    Exit,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How.
+    pub ending: Ending,
+    /// In words, with what to do next.
+    pub words: String,
+    /// When it makes sense to go on.
+    pub resume_after: Option<Moment>,
+}
+
+/// Works until everything that was asked for is known, or something ends the run. The lease must be held:
+/// `epoch` comes from [`Store::begin`]. `stop` turns true when the process is asked to end.
+///
+/// # Errors
+/// Where the store can no longer be used, or another run has taken it over.
+pub async fn run(
+    ports: Ports,
+    settings: Settings,
+    epoch: Epoch,
+    feed: Feed,
+    stop: watch::Receiver<bool>,
+) -> Result<Report, StoreError> {
+    let mut run = Run::load(ports, settings, epoch, feed).await?;
+    run.work(stop).await?;
+    run.close().await
+}
+
+struct Run {
+    ports: Ports,
+    settings: Settings,
+    epoch: Epoch,
+    feed: Feed,
+    governor: Governor,
+    ability: Ability,
+    records: Vec<OptionRecord>,
+    index: HashMap<Symbol, usize>,
+    scope: Scope,
+    listing: Option<Listing>,
+    queue: Queue,
+    /// What the next commit writes, and the requests that it lets go.
+    batch: Batch,
+    departing: Vec<Departure>,
+    committing: Option<Committing>,
+    flights: FuturesUnordered<BoxFuture<'static, Landing>>,
+    orders: Option<BoxFuture<'static, Result<Vec<Order>, StoreError>>>,
+    doubt: Doubt,
+    failures: Failures,
+    stop: Option<Stop>,
+    told_wait: Option<Moment>,
+    seq: i64,
+    beat_at: Moment,
+    control_at: Moment,
+    random: fastrand::Rng,
+}
+
+impl Run {
+    async fn load(ports: Ports, settings: Settings, epoch: Epoch, feed: Feed) -> Result<Run, StoreError> {
+        let now = ports.clock.now();
+        let mut loaded = ports.store.load(now - RETRY_AFTER_S_MAX * SECOND_MS).await?;
+        // Times of the last run are brought into this run's time, in case the wall clock was stepped (C2).
+        let shift_ms = settings.earlier.as_ref().map_or(0, |run| crate::clock::shift_ms(run, &settings.identity));
+        let counted = loaded.counted.iter().map(|counted| {
+            let delay_ms = if counted.done == counted.sent { UNKNOWN_DELAY_MS } else { 0 };
+            Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms + delay_ms }
+        });
+        loaded.throttle.cooldown_until = loaded.throttle.cooldown_until.map(|until| until + shift_ms);
+        let governor = Governor::new(settings.pace, loaded.throttle.clone(), counted);
+        let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
+        let mut run = Run {
+            listing: Some(Listing::start(&loaded.ability, loaded.listing.as_ref(), now)),
+            random: fastrand::Rng::with_seed(settings.seed),
+            governor,
+            ability: loaded.ability,
+            records: loaded.records,
+            index,
+            scope: Scope::default(),
+            queue: Queue::default(),
+            batch: Batch::default(),
+            departing: Vec::new(),
+            committing: None,
+            flights: FuturesUnordered::new(),
+            orders: None,
+            doubt: Doubt::default(),
+            failures: Failures::default(),
+            stop: None,
+            told_wait: None,
+            seq: 0,
+            beat_at: now,
+            control_at: now + CONTROL_MS,
+            ports,
+            settings,
+            epoch,
+            feed,
+        };
+        let started = Event::Started {
+            epoch: epoch.0,
+            store: run.ports.store.place().to_owned(),
+            api: run.settings.api.clone(),
+            pid: run.settings.identity.pid,
+        };
+        run.tell(started);
+        run.ask_listing();
+        Ok(run)
+    }
+
+    fn now(&self) -> Moment {
+        self.ports.clock.now()
+    }
+
+    /// The loop. Each turn: let go what may go, commit what is known, then take in whatever comes first.
+    async fn work(&mut self, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+        loop {
+            let now = self.now();
+            let wake = self.depart(now);
+            self.beat(now);
+            self.start_commit(now);
+            self.poll_orders(now);
+            if self.is_done(now) {
+                return Ok(());
+            }
+            let sleep_ms = now.until_ms(wake.min(self.next_errand(now))).clamp(1, WAIT_SLICE_MS);
+            tokio::select! {
+                biased;
+                landing = self.flights.next(), if !self.flights.is_empty() => {
+                    if let Some(landing) = landing { self.land(landing) }
+                }
+                done = commit::finished(&mut self.committing) => self.committed(done)?,
+                orders = flight::pending(&mut self.orders) => self.obey(orders),
+                changed = stop.changed(), if self.stop.is_none() => {
+                    if changed.is_ok() && *stop.borrow() { self.stop(Stop::by_request("a signal")) }
+                }
+                () = tokio::time::sleep(Duration::from_millis(sleep_ms.unsigned_abs())) => {}
+            }
+        }
+    }
+
+    /// Hands permits to queries that are ready; returns when to look again.
+    fn depart(&mut self, now: Moment) -> Moment {
+        let later = now + WAIT_SLICE_MS;
+        if self.stop.is_some() || self.store_is_away() {
+            return later;
+        }
+        loop {
+            if let Some(until) = self.failures.hold_until(now, self.governor.in_flight()) {
+                return until;
+            }
+            let Some(ready_at) = self.queue.ready_at() else { return later };
+            if ready_at > now {
+                return ready_at;
+            }
+            match self.governor.poll(now) {
+                Decision::Go(permit) => {
+                    let Some(work) = self.queue.take(now) else { return later };
+                    if self.told_wait.take().is_some() {
+                        self.tell(Event::Resumed);
+                    }
+                    self.announce(work, permit, now);
+                }
+                Decision::Wait(until, reason) => {
+                    self.tell_wait(now, until, reason);
+                    return until;
+                }
+                Decision::Full => return later,
+            }
+        }
+    }
+
+    /// Tells a wait once, and ends the run where it was told not to wait so long.
+    fn tell_wait(&mut self, now: Moment, until: Moment, reason: Reason) {
+        let wait_ms = now.until_ms(until);
+        let least_ms = match (reason, &self.governor.memory().quota) {
+            (Reason::Pace, _) => return,
+            (Reason::Quota, Some(quota)) => COOLDOWN_TOLD_MS.max(quota.window_ms / COOLDOWN_TOLD_PARTS),
+            _ => COOLDOWN_TOLD_MS,
+        };
+        if wait_ms < least_ms || self.told_wait == Some(until) {
+            return;
+        }
+        let exit = self.settings.on_limit == OnLimit::Exit;
+        if exit || self.settings.max_wait_ms.is_some_and(|max| wait_ms > max) {
+            self.stop(Stop::at_limit(until));
+            return;
+        }
+        if self.told_wait.replace(until).is_some() {
+            self.tell(Event::Resumed); // the wait grew: the old one ends where the new one starts
+        }
+        let next = self.queue.next_label().unwrap_or_default();
+        self.tell(Event::Cooldown { wait_ms, until, reason, next });
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.now();
+        self.feed.tell(now, event);
+    }
+
+    fn next_errand(&self, now: Moment) -> Moment {
+        let stop = self.stop.as_ref().and_then(|stop| stop.deadline).unwrap_or(now + WAIT_SLICE_MS);
+        self.beat_at.min(self.control_at).min(stop).min(self.retry_commit_at())
+    }
+
+    fn beat(&mut self, now: Moment) {
+        if now >= self.beat_at {
+            self.beat_at = now + BEAT_MS;
+            self.batch.progress = Some(self.feed.progress_json());
+        }
+    }
+}

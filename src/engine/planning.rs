@@ -1,0 +1,169 @@
+//! From the ledger to the queue.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{QueryMode, Run};
+use crate::domain::ability::Proven;
+use crate::domain::answer::Query;
+use crate::domain::event::Event;
+use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::ledger::OptionRecord;
+use crate::domain::plan::{self, Chains, Horizon, Wanted};
+
+/// What this run asks for, and how far it is, by currency.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    wanted: Vec<Wanted>,
+    open: HashSet<Symbol>,
+    counts: HashMap<Currency, (u64, u64)>,
+    chains: Chains,
+    probes: u32,
+}
+
+impl Scope {
+    /// Counts an option as done: its number within its currency, and their number. 0: it was not asked for.
+    pub fn count(&mut self, record: &OptionRecord) -> (u64, u64) {
+        let Some((done, todo)) = self.counts.get_mut(&record.currency) else { return (0, 0) };
+        if !self.open.remove(&record.symbol) {
+            return (0, *todo);
+        }
+        *done += 1;
+        (*done, *todo)
+    }
+
+    /// Whether an option is asked for and not known yet.
+    pub fn is_open(&self, symbol: &Symbol) -> bool {
+        self.open.contains(symbol)
+    }
+
+    /// Options asked for and not known yet.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Takes options out of those to ask for, for a moment: they are on their way into the store.
+    pub fn set_aside(&mut self, symbols: &[Symbol]) -> Vec<Symbol> {
+        symbols.iter().filter_map(|symbol| self.open.take(symbol)).collect()
+    }
+
+    /// Puts them back, to be counted when they are committed.
+    pub fn put_back(&mut self, symbols: Vec<Symbol>) {
+        self.open.extend(symbols);
+    }
+
+    /// Options asked for and not known yet, of one expiry, in order.
+    pub fn open_of(&self, query: &Query) -> Vec<Symbol> {
+        let Query::Expiry(currency, expiry) = query else { return Vec::new() };
+        let same = |wanted: &&Wanted| wanted.expiry == *expiry && wanted.currency == *currency;
+        let open = self.wanted.iter().filter(same).filter(|wanted| self.open.contains(&wanted.symbol));
+        open.map(|wanted| wanted.symbol.clone()).collect()
+    }
+}
+
+impl Run {
+    /// Makes the plan, and queues its first queries.
+    pub(super) fn plan(&mut self) {
+        let now = self.now();
+        let currencies = self.currencies();
+        let horizon = Horizon { now, empty_days: self.settings.empty_days };
+        let mut wanted = plan::wanted(&self.records, &currencies, horizon);
+        wanted.truncate(self.settings.limit.unwrap_or(usize::MAX));
+        let mut counts: HashMap<Currency, (u64, u64)> = HashMap::new();
+        for option in &wanted {
+            counts.entry(option.currency.clone()).or_default().1 += 1;
+        }
+        let todo: Vec<_> = currencies
+            .iter()
+            .map(|currency| (currency.clone(), counts.get(currency).map_or(0, |(_, todo)| *todo)))
+            .collect();
+        for (currency, _) in &todo {
+            counts.entry(currency.clone()).or_default();
+        }
+        let open = wanted.iter().map(|option| option.symbol.clone()).collect();
+        self.scope = Scope { chains: Chains::of(&self.records), wanted, open, counts, probes: 0 };
+        self.doubt.know_from(&self.records);
+        let requests = self.queue_queries();
+        self.tell(Event::Planned { todo, requests });
+    }
+
+    /// Queues what is open, in the way that is known to work; or, to find out, one expiry. Returns the requests
+    /// that it takes, as far as can be known.
+    pub(super) fn queue_queries(&mut self) -> u64 {
+        let open: Vec<Wanted> =
+            self.scope.wanted.iter().filter(|wanted| self.scope.open.contains(&wanted.symbol)).cloned().collect();
+        let probe = || match self.settings.query {
+            QueryMode::Symbol => None,
+            QueryMode::Expiry if self.ability.expiry_queries == Proven::Yes => None,
+            QueryMode::Expiry => plan::probe(&open),
+            QueryMode::Auto if self.ability.should_probe(self.ports.clock.now(), open.len()) => plan::probe(&open),
+            QueryMode::Auto => None,
+        };
+        if self.scope.probes == 0
+            && let Some(probe) = probe()
+        {
+            self.scope.probes = 1;
+            self.queue.extend(vec![probe]);
+            // Until the answer is known, the range is taken from its dear end.
+            return u64::try_from(open.len() + 1).unwrap_or(u64::MAX);
+        }
+        let by_expiry = self.ability.expiry_queries == Proven::Yes && self.settings.query != QueryMode::Symbol;
+        let queries = if by_expiry {
+            plan::cheapest_cover(&open, &self.scope.chains, self.ability.page_rows)
+        } else {
+            plan::by_symbol(&open)
+        };
+        let count = queries.len();
+        self.queue.extend(queries);
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the vendor's ability to answer expiries is being found out right now.
+    pub(super) fn is_probing(&self) -> bool {
+        self.scope.probes > 0 && self.ability.expiry_queries != Proven::Yes
+    }
+
+    /// An answer has shown whether expiries can be asked for.
+    pub(super) fn face_found(&mut self, expiry_queries: bool, why: String) {
+        let now = self.now();
+        self.ability.expiry_queries = if expiry_queries { Proven::Yes } else { Proven::No };
+        self.ability.probed_at = Some(now);
+        self.batch.ability = Some(self.ability.clone());
+        self.tell(Event::FaceFound { expiry_queries, why });
+    }
+
+    /// An expiry's answer proved nothing either way: another one is tried, then it is one by one.
+    pub(super) fn probe_again(&mut self, tried: &Query) {
+        self.scope.probes += 1;
+        let others: Vec<Wanted> = self
+            .scope
+            .wanted
+            .iter()
+            .filter(|wanted| *tried != Query::Expiry(wanted.currency.clone(), wanted.expiry))
+            .cloned()
+            .collect();
+        match plan::probe(&others).filter(|_| self.scope.probes <= crate::limits::PROBES_MAX) {
+            Some(probe) => self.queue.extend(vec![probe]),
+            None if self.settings.query == QueryMode::Expiry => self.no_expiries(),
+            None => {
+                self.queue_all();
+            }
+        }
+    }
+
+    /// The currencies of this run: as told, or all that are listed.
+    pub(super) fn currencies(&self) -> Vec<Currency> {
+        if !self.settings.currencies.is_empty() {
+            return self.settings.currencies.clone();
+        }
+        let mut found: Vec<_> = self.records.iter().map(|record| record.currency.clone()).collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Queues all that is open, after the way was found.
+    pub(super) fn queue_all(&mut self) {
+        let requests = self.queue_queries();
+        self.tell(Event::Planned { todo: Vec::new(), requests });
+    }
+}

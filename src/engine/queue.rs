@@ -1,0 +1,167 @@
+//! What is to be asked for: now, in order, or again later.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::domain::answer::{Pages, Query};
+use crate::domain::instrument::Symbol;
+use crate::domain::moment::Moment;
+use crate::source::ListingAsk;
+
+/// One request to make.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// What for.
+    pub ask: Ask,
+    /// Tries that counted against it.
+    pub tries: u32,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// The names of all options.
+    Listing(ListingAsk),
+    /// A page of bars; the pages before it are inside.
+    Bars(Pages, u32),
+    /// An option known to hold data, to see whether empty answers can be believed.
+    Canary(Symbol),
+}
+
+/// Queries in order; those to be asked again wait for their time and then go first.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    urgent: VecDeque<Work>,
+    ready: VecDeque<Work>,
+    later: BTreeMap<(Moment, u64), Work>,
+    count: u64,
+    /// While empty answers are in doubt only the canary may go.
+    canary_only: bool,
+}
+
+impl Queue {
+    /// Appends queries in their order.
+    pub fn extend(&mut self, queries: Vec<Query>) {
+        self.ready.extend(queries.into_iter().map(Work::bars));
+    }
+
+    /// Puts work before all others.
+    pub fn push_first(&mut self, work: Work) {
+        self.urgent.push_front(work);
+    }
+
+    /// Puts work off until then.
+    pub fn push_later(&mut self, at: Moment, work: Work) {
+        self.count += 1;
+        self.later.insert((at, self.count), work);
+    }
+
+    /// When the next work may go; `None` where there is none.
+    pub fn ready_at(&self) -> Option<Moment> {
+        if self.canary_only {
+            return if self.urgent.iter().any(Work::is_canary) {
+                Some(Moment(i64::MIN))
+            } else {
+                self.later.iter().find(|(_, work)| work.is_canary()).map(|((at, _), _)| *at)
+            };
+        }
+        if !self.urgent.is_empty() || !self.ready.is_empty() {
+            return Some(Moment(i64::MIN));
+        }
+        self.later.keys().next().map(|(at, _)| *at)
+    }
+
+    /// The next work that may go now.
+    pub fn take(&mut self, now: Moment) -> Option<Work> {
+        if self.canary_only {
+            if let Some(at) = self.urgent.iter().position(Work::is_canary) {
+                return self.urgent.remove(at);
+            }
+            let key = *self.later.iter().find(|((at, _), work)| *at <= now && work.is_canary())?.0;
+            return self.later.remove(&key);
+        }
+        if let Some(work) = self.urgent.pop_front() {
+            return Some(work);
+        }
+        if self.later.first_key_value().is_some_and(|((at, _), _)| *at <= now) {
+            return self.later.pop_first().map(|(_, work)| work);
+        }
+        self.ready.pop_front()
+    }
+
+    /// Lets only the canary go, or everything again.
+    pub fn canary_only(&mut self, only: bool) {
+        self.canary_only = only;
+    }
+
+    /// Takes every expiry query out, those put off included.
+    pub fn take_expiries(&mut self) -> Vec<Query> {
+        let mut found = Vec::new();
+        let mut keep = |work: Work| match &work.ask {
+            Ask::Bars(pages, _) if matches!(pages.query(), Query::Expiry(..)) => {
+                found.push(pages.query().clone());
+                None
+            }
+            _ => Some(work),
+        };
+        self.urgent = std::mem::take(&mut self.urgent).into_iter().filter_map(&mut keep).collect();
+        self.ready = std::mem::take(&mut self.ready).into_iter().filter_map(&mut keep).collect();
+        self.later =
+            std::mem::take(&mut self.later).into_iter().filter_map(|(at, work)| Some((at, keep(work)?))).collect();
+        found
+    }
+
+    /// A name for what comes next.
+    pub fn next_label(&self) -> Option<String> {
+        let next = self.urgent.front().or(self.ready.front()).or(self.later.values().next());
+        next.map(|work| work.ask.label())
+    }
+
+    /// Work that is left.
+    pub fn len(&self) -> usize {
+        self.urgent.len() + self.ready.len() + self.later.len()
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Work {
+    /// The first page of a query.
+    pub fn bars(query: Query) -> Work {
+        Work { ask: Ask::Bars(Pages::new(query), 0), tries: 0 }
+    }
+
+    fn is_canary(&self) -> bool {
+        matches!(self.ask, Ask::Canary(_))
+    }
+}
+
+impl Ask {
+    /// `ETH-12APR24-3100-C`, `BTC 17APR24 +5000`, `the listing of 2024`.
+    pub fn label(&self) -> String {
+        match self {
+            Ask::Listing(ListingAsk::All) => "the listing".to_owned(),
+            Ask::Listing(ListingAsk::Year(year)) => format!("the listing of {year}"),
+            Ask::Bars(pages, 0) => pages.query().label(),
+            Ask::Bars(pages, offset) => format!("{} +{offset}", pages.query().label()),
+            Ask::Canary(symbol) => symbol.to_string(),
+        }
+    }
+
+    /// The journal's word for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Ask::Listing(_) => "listing",
+            Ask::Bars(pages, _) if matches!(pages.query(), Query::Symbol(_)) => "symbol",
+            Ask::Bars(..) => "expiry",
+            Ask::Canary(_) => "canary",
+        }
+    }
+
+    /// Whether it asks for an expiry.
+    pub fn is_expiry(&self) -> bool {
+        self.kind() == "expiry"
+    }
+}

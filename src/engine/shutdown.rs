@@ -1,0 +1,142 @@
+//! How a run ends: finish what is under way, write it, say what is left.
+
+use super::{OnLimit, Report, Run};
+use crate::domain::event::Event;
+use crate::domain::ledger::OptionState;
+use crate::domain::moment::Moment;
+use crate::domain::plan::{self, Horizon};
+use crate::domain::run::Ending;
+use crate::limits::{CONTROL_MS, STOP_MS_MAX};
+use crate::store::{Order, RunEnd, StoreError};
+
+/// Why a run ends before its work does.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    ending: Ending,
+    why: String,
+    resume_after: Option<Moment>,
+    /// When requests in flight are no longer waited for.
+    pub deadline: Option<Moment>,
+}
+
+impl Stop {
+    /// Somebody asked for it.
+    pub fn by_request(by: &str) -> Stop {
+        Stop { ending: Ending::Stopped, why: format!("stopped by {by}"), resume_after: None, deadline: None }
+    }
+
+    /// The vendor's limit, where waiting was not wanted.
+    pub fn at_limit(until: Moment) -> Stop {
+        let why = format!("the vendor's limit is reached; resume_after {}", until.rfc3339());
+        Stop { ending: Ending::Limit, why, resume_after: Some(until), deadline: None }
+    }
+
+    /// The key is refused.
+    pub fn at_key(why: String) -> Stop {
+        let why = format!("{why}. Look at the key; no option was blamed");
+        Stop { ending: Ending::Key, why, resume_after: None, deadline: None }
+    }
+
+    /// The vendor cannot be reached, or speaks another language.
+    pub fn at_vendor(why: String) -> Stop {
+        Stop { ending: Ending::Vendor, why, resume_after: None, deadline: None }
+    }
+}
+
+impl Run {
+    /// Begins the end. The first reason counts.
+    pub(super) fn stop(&mut self, mut stop: Stop) {
+        if self.stop.is_some() {
+            return;
+        }
+        let now = self.now();
+        stop.deadline = Some(now + STOP_MS_MAX);
+        self.tell(Event::Stopping { why: stop.why.clone() });
+        self.stop = Some(stop);
+        // What was announced and is not committed never left, and need not be in the journal.
+        for departure in std::mem::take(&mut self.departing) {
+            self.batch.sent.retain(|attempt| attempt.seq != departure.seq);
+            let _ = self.governor.settle(departure.permit, now, crate::domain::governor::Returned::Unsent);
+            self.queue.push_first(departure.work);
+        }
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_done(&mut self, now: Moment) -> bool {
+        if let Some(stop) = &self.stop {
+            let waited = stop.deadline.is_some_and(|deadline| now >= deadline);
+            return (self.flights.is_empty() || waited) && (self.all_committed() || self.store_is_away());
+        }
+        if !self.flights.is_empty() || !self.queue.is_empty() || self.listing.is_some() || !self.all_committed() {
+            return false;
+        }
+        if self.believe_rest() {
+            self.start_commit(now);
+            return false;
+        }
+        true
+    }
+
+    /// Looks for orders from outside.
+    pub(super) fn poll_orders(&mut self, now: Moment) {
+        if now < self.control_at || self.orders.is_some() || self.store_is_away() {
+            return;
+        }
+        self.control_at = now + CONTROL_MS;
+        let (store, epoch) = (self.ports.store.clone(), self.epoch);
+        self.orders = Some(Box::pin(async move { store.take_orders(epoch).await }));
+    }
+
+    /// Follows orders from outside. A store that cannot be asked shows itself at the next commit.
+    pub(super) fn obey(&mut self, orders: Result<Vec<Order>, StoreError>) {
+        if orders.is_ok_and(|orders| orders.contains(&Order::Stop)) {
+            self.stop(Stop::by_request("chainfill stop"));
+        }
+    }
+
+    /// Writes the end, gives the lease back, and says how it ended.
+    pub(super) async fn close(mut self) -> Result<Report, StoreError> {
+        let now = self.now();
+        let report = self.report(now);
+        self.tell(Event::Ended {
+            ending: report.ending,
+            words: report.words.clone(),
+            resume_after: report.resume_after,
+        });
+        let progress = Some(self.feed.progress_json());
+        let end = RunEnd { at: now, ending: report.ending, progress };
+        self.ports.store.end(self.epoch, &end).await?;
+        Ok(report)
+    }
+
+    fn report(&self, now: Moment) -> Report {
+        let left = self.scope.open_count();
+        if let Some(stop) = &self.stop {
+            let again = if self.settings.on_limit == OnLimit::Exit || stop.ending != Ending::Key {
+                "the same command goes on from here"
+            } else {
+                "then the same command goes on from here"
+            };
+            let words = format!("{}. {left} options are left; {again}.", stop.why);
+            return Report { ending: stop.ending, words, resume_after: stop.resume_after };
+        }
+        let currencies = self.currencies();
+        let mine = || self.records.iter().filter(|record| currencies.contains(&record.currency));
+        let attention = mine().filter(|record| record.state == OptionState::Attention).count();
+        let horizon = Horizon { now, empty_days: self.settings.empty_days };
+        let pending = plan::wanted(&self.records, &currencies, horizon).len();
+        let listed = mine().count();
+        let (ending, words) = if attention > 0 {
+            let words = format!(
+                "finished, but {attention} of {listed} options need attention: `chainfill missing --list` names them, \
+                 `chainfill retry --attention` asks again"
+            );
+            (Ending::Attention, words)
+        } else if pending > 0 {
+            (Ending::Complete, format!("done as far as asked; {pending} of {listed} options are still to be fetched"))
+        } else {
+            (Ending::Complete, format!("BACKFILL COMPLETE! {listed} of {listed} options are known"))
+        };
+        Report { ending, words, resume_after: None }
+    }
+}

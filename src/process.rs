@@ -1,0 +1,45 @@
+//! This process, and whether another one lives.
+
+use std::fs;
+
+use crate::clock::{Clock, SystemClock};
+use crate::domain::run::Identity;
+
+/// Who this process is. `command`: what was called, without anything secret.
+pub fn identity(clock: &SystemClock, command: String) -> Identity {
+    let pid = std::process::id();
+    Identity {
+        pid,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        boot_id: boot_id(),
+        pid_started: started(pid).unwrap_or(0),
+        started_at: clock.now(),
+        started_boot_ms: clock.started_boot_ms(),
+        command,
+    }
+}
+
+/// Whether a process lives; `None` where that cannot be known from here: another host, another boot.
+pub fn alive(who: &Identity) -> Option<bool> {
+    if who.host != rustix::system::uname().nodename().to_string_lossy() || who.boot_id.is_empty() {
+        return None;
+    }
+    if who.boot_id != boot_id() {
+        return Some(false); // the same host was started anew since
+    }
+    // The start time tells a process from a later one that was given the same pid.
+    Some(started(who.pid).is_some_and(|started| started == who.pid_started))
+}
+
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// Ticks from boot to the start of a process; `None` where there is none, or only its corpse (a zombie).
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold blanks and parentheses: the fields start behind the last one.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+}

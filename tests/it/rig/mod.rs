@@ -1,0 +1,21 @@
+//! What the tests put around the program: a private PostgreSQL, a real Django REST Framework server, shared data.
+//!
+//! Everything that is started here ends with the test that started it, also when that test panics or is killed.
+
+pub mod drf;
+pub mod home;
+mod itself;
+pub mod postgres;
+
+use std::path::{Path, PathBuf};
+
+/// A file of the project's shared data, which stands beside the repository and not in it. `None`, and a printed
+/// line, where it is absent: a clone elsewhere is not at fault.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: {} is absent", path.display());
+    None
+}
