@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 
 use super::merge::{self, Fold};
-use super::row::{counted_span_ms, storable, storable_symbol, unknown_done};
+use super::row::{counted_span_ms, storable, storable_symbol};
 use super::text::plain;
 use super::{
     Attempt, Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, ListingRow, Loaded, Order, Revision, RunEnd,
@@ -51,7 +51,6 @@ struct Tables {
 struct Tried {
     attempt: Attempt,
     settled: Option<Settled>,
-    unknown_at: Option<Moment>,
 }
 
 struct Run {
@@ -111,13 +110,8 @@ impl Store for MemoryStore {
                 Claimed::Free | Claimed::TakenOver => {}
             }
         }
-        let now = tables.now;
-        for tried in tables.attempts.values_mut().filter(|tried| tried.settled.is_none() && tried.unknown_at.is_none())
-        {
-            tried.unknown_at = Some(unknown_done(tried.attempt.sent, now));
-        }
         let epoch = tables.runs.last_key_value().map_or(0, |(epoch, _)| *epoch) + 1;
-        let run = Run { identity: wish.identity.clone(), beat: now, ended: None, progress: None };
+        let run = Run { identity: wish.identity.clone(), beat: tables.now, ended: None, progress: None };
         tables.runs.insert(epoch, run);
         tables.holder = Some(Epoch(epoch));
         Ok(Epoch(epoch))
@@ -215,7 +209,9 @@ impl Store for MemoryStore {
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
         let tables = self.tables();
         for (symbol, bars) in &tables.bars {
-            bars.values().for_each(|bar| each(symbol, bar));
+            for bar in bars.values() {
+                each(symbol, bar);
+            }
         }
         Ok(())
     }
@@ -247,7 +243,7 @@ impl Tables {
     fn write_journal(&mut self, epoch: Epoch, batch: &Batch) {
         for attempt in &batch.sent {
             let attempt = Attempt { query: plain(&attempt.query).into_owned(), ..attempt.clone() };
-            let tried = Tried { attempt, settled: None, unknown_at: None };
+            let tried = Tried { attempt, settled: None };
             self.attempts.entry((epoch.0, tried.attempt.seq)).or_insert(tried);
         }
         for settled in &batch.settled {
@@ -345,7 +341,7 @@ impl Tried {
         let done = match &self.settled {
             Some(settled) if !settled.counted => return None,
             Some(settled) => settled.done,
-            None => self.unknown_at.unwrap_or(sent),
+            None => sent,
         };
         (sent >= since).then_some(Counted { sent, done })
     }

@@ -233,7 +233,8 @@ pub struct Loaded {
     pub records: Vec<OptionRecord>,
     /// What the governor knew.
     pub throttle: governor::Memory,
-    /// Requests that the vendor may still count, oldest first; those with an unknown outcome count.
+    /// Requests that the vendor may still count, oldest first; those with an unknown outcome count, as
+    /// done when they left.
     pub counted: Vec<Counted>,
     /// What was found out about the vendor.
     pub ability: Ability,

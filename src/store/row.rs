@@ -82,18 +82,10 @@ pub(super) fn print_stored(bits: i64) -> Print {
     Print(u64::from_ne_bytes(bits.to_ne_bytes()))
 }
 
-/// When a request of a process that died was counted, at the latest.
-pub(super) fn unknown_done(sent: Moment, now: Moment) -> Moment {
-    now.clamp(sent, sent + REQUEST_TIME_MS)
-}
-
-/// The longest that a request may be under way.
-pub(super) const REQUEST_TIME_MS: i64 = REQUEST_MS_MAX.cast_signed();
-
 /// How far back from the newest request the vendor may count, as far as is known.
 pub(super) fn counted_span_ms(throttle: &Memory) -> i64 {
     let window_ms = throttle.quota.as_ref().map_or(RETRY_AFTER_S_MAX * SECOND_MS, |quota| quota.window_ms);
-    window_ms + REQUEST_TIME_MS
+    window_ms + REQUEST_MS_MAX.cast_signed()
 }
 
 impl ListingRow {

@@ -78,7 +78,7 @@ impl FromStr for StoreUrl {
 }
 
 /// The URL anew from its parts, so that no way of writing a password can slip through.
-fn shown(config: &Config) -> String {
+pub(super) fn shown(config: &Config) -> String {
     let host = config.get_hosts().first().map_or_else(
         || "localhost".to_owned(),
         |host| match host {

@@ -1,8 +1,140 @@
-//! The store on a server.
+//! The store on a server: PostgreSQL, where people share the data.
+
+mod adopt;
+mod columns;
+mod commit;
+mod inspect;
+mod lease;
+mod link;
+mod listing;
+mod read;
+mod schema;
+mod trouble;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::config::Config;
 
-use super::{Mode, Opened, StoreError};
+use super::adoption::Style;
+use super::row::storable_symbol;
+use super::{
+    Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, Loaded, Mode, Opened, Order, RunEnd, Store, StoreError,
+};
+use crate::domain::candle::Candle;
+use crate::domain::instrument::Symbol;
+use crate::domain::moment::Moment;
+use link::Link;
+use trouble::Trouble;
 
-pub(super) async fn open(_config: &Config, place: String, _mode: Mode) -> Result<Opened, StoreError> {
-    Err(StoreError::Nothing { place })
+/// A store in a PostgreSQL database.
+struct PostgresStore {
+    place: String,
+    config: Config,
+    style: Style,
+    link: Mutex<Option<Link>>,
+}
+
+/// The connection for one call. It goes back only when the call went well: after an error, or where the call
+/// was dropped half way, the server rolls back by itself, and the next call connects anew (B3).
+struct Held<'a> {
+    place: &'a str,
+    shelf: MutexGuard<'a, Option<Link>>,
+    link: Link,
+}
+
+/// Connects and makes the tables ready.
+pub(super) async fn open(config: &Config, place: String, mode: Mode) -> Result<Opened, StoreError> {
+    let mut link = Link::connect(config).await.map_err(|trouble| trouble.at(&place))?;
+    let ready = schema::ready(&mut link, &place, mode).await.map_err(|trouble| trouble.at(&place))?;
+    let link = Mutex::new(Some(link));
+    let store = Arc::new(PostgresStore { place, config: config.clone(), style: ready.style, link });
+    Ok(Opened { store, adopted: ready.adopted, migrated: ready.migrated })
+}
+
+impl PostgresStore {
+    async fn hold(&self) -> Result<Held<'_>, StoreError> {
+        let mut shelf = self.link.lock().await;
+        let link = match shelf.take().filter(Link::is_open) {
+            Some(link) => link,
+            None => Link::connect(&self.config).await.map_err(|trouble| trouble.at(&self.place))?,
+        };
+        Ok(Held { place: &self.place, shelf, link })
+    }
+}
+
+impl Held<'_> {
+    fn done<T>(mut self, result: Result<T, Trouble>) -> Result<T, StoreError> {
+        match result {
+            Ok(what) => {
+                *self.shelf = Some(self.link);
+                Ok(what)
+            }
+            Err(trouble) => Err(trouble.at(self.place)),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
+        let mut held = self.hold().await?;
+        let result = lease::begin(&mut held.link, wish).await;
+        held.done(result)
+    }
+
+    async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
+        let mut held = self.hold().await?;
+        let result = commit::commit(&mut held.link, &self.style, epoch, batch).await;
+        held.done(result)
+    }
+
+    async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
+        let mut held = self.hold().await?;
+        let result = lease::end(&mut held.link, epoch, end).await;
+        held.done(result)
+    }
+
+    async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
+        let mut held = self.hold().await?;
+        let result = read::load(&mut held.link, counted_since).await;
+        held.done(result)
+    }
+
+    async fn glance(&self) -> Result<Glance, StoreError> {
+        let mut held = self.hold().await?;
+        let result = read::glance(&mut held.link).await;
+        held.done(result)
+    }
+
+    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = lease::leave_order(&mut held.link, order, now).await;
+        held.done(result)
+    }
+
+    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = lease::take_orders(&mut held.link, epoch).await;
+        held.done(result)
+    }
+
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+        let mut held = self.hold().await?;
+        let result = read::audit(&mut held.link, each).await;
+        held.done(result)
+    }
+
+    async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
+        let symbol = storable_symbol(symbol);
+        let mut held = self.hold().await?;
+        let result = read::history(&mut held.link, &symbol).await;
+        held.done(result)
+    }
 }

@@ -130,7 +130,7 @@ pub(super) fn overlay(connection: &Connection, symbol: &str, bars: &mut [Candle]
             _ => return Err(odd()),
         };
         // Somebody may have mended the number by hand since: then that one counts, and `verify` tells of it.
-        if place.is_some_and(|held| Real::of(held).nearest == Real::of(digits).nearest) {
+        if place.is_some_and(|held| Real::of(held).nearest.total_cmp(&Real::of(digits).nearest).is_eq()) {
             *place = Some(digits);
         }
     }

@@ -7,7 +7,6 @@ use super::read::run;
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
 use crate::domain::run::{Claimed, claim};
-use crate::store::row::REQUEST_TIME_MS;
 use crate::store::text::plain;
 use crate::store::{Claim, Epoch, Holder, Order, RunEnd, StoreError};
 
@@ -23,11 +22,7 @@ pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trou
             Claimed::Free | Claimed::TakenOver => {}
         }
     }
-    connection.execute(
-        "UPDATE chainfill_attempt SET outcome = 'unknown', counted = 1, done = max(sent, min(?1, sent + ?2)) \
-         WHERE outcome IS NULL",
-        params![wish.now.0, REQUEST_TIME_MS],
-    )?;
+    connection.execute("UPDATE chainfill_attempt SET outcome = 'unknown', counted = 1 WHERE outcome IS NULL", [])?;
     let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
     connection.execute("UPDATE chainfill_lease SET epoch = epoch + 1, held = 1, beat_at = ?1", [wish.now.0])?;
     let epoch: i64 = connection.query_row("SELECT epoch FROM chainfill_lease", [], |row| row.get(0))?;

@@ -139,7 +139,9 @@ impl Store for SqliteStore {
         });
         let taking = async {
             while let Some(part) = coming.recv().await {
-                part.iter().for_each(|(symbol, bar)| each(symbol, bar));
+                for (symbol, bar) in &part {
+                    each(symbol, bar);
+                }
             }
         };
         let (result, ()) = tokio::join!(reading, taking);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chainfill::domain::run::Ending;
-use chainfill::store::{Mode, Order, RunEnd, Store, StoreError, StoreUrl, open};
+use chainfill::store::{Mode, Order, RunEnd, StoreError, StoreUrl, open};
 
 use super::facts::{T0, bars, begun, list, of_options, wish};
 use super::home::Home;

@@ -1,0 +1,77 @@
+//! Who may write: the lease, and what is left for its holder.
+
+use super::link::Link;
+use super::trouble::Trouble;
+use super::{adopt, read};
+use crate::domain::moment::Moment;
+use crate::domain::run::{Claimed, claim};
+use crate::store::text::plain;
+use crate::store::{Claim, Epoch, Holder, Order, RunEnd, StoreError};
+
+/// Takes the lease. Its row is locked from the look to the end: of many at once one wins (P8).
+pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Trouble> {
+    link.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    link.client.batch_execute("SELECT epoch FROM chainfill_lease FOR UPDATE").await?;
+    if let Some(holder) = holder(link).await? {
+        // An earlier claim of this very run was written, though its caller never heard of it.
+        if holder.identity == wish.identity {
+            link.client.batch_execute("ROLLBACK").await?;
+            return Ok(holder.epoch);
+        }
+        match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+            Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder)).into()),
+            Claimed::Free | Claimed::TakenOver => {}
+        }
+    }
+    let unknown = "UPDATE chainfill_attempt SET outcome = 'unknown', counted = TRUE WHERE outcome IS NULL";
+    link.client.batch_execute(unknown).await?;
+    let take = "UPDATE chainfill_lease SET epoch = epoch + 1, held = TRUE, beat_at = clock_timestamp() RETURNING epoch";
+    let epoch: i64 = link.client.query_one(take, &[]).await?.try_get(0)?;
+    let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
+    let run = "INSERT INTO chainfill_run (epoch, identity, started_at) VALUES ($1, $2, $3)";
+    link.client.execute(run, &[&epoch, &plain(&identity), &wish.now.0]).await?;
+    // The older script may have run again since.
+    adopt::adopt(link).await?;
+    link.client.batch_execute("COMMIT").await?;
+    Ok(Epoch(epoch))
+}
+
+/// Gives the lease back.
+pub(super) async fn end(link: &mut Link, epoch: Epoch, end: &RunEnd) -> Result<(), Trouble> {
+    // An end that was written, though its caller never heard of it, may be written again.
+    let sql = "WITH lease AS (UPDATE chainfill_lease SET held = FALSE, beat_at = clock_timestamp() WHERE epoch = $1 \
+         RETURNING epoch) UPDATE chainfill_run AS r SET ended_at = $2, ending = $3, progress = coalesce($4, r.progress) \
+         FROM lease WHERE r.epoch = lease.epoch";
+    let progress = end.progress.as_deref().map(plain);
+    let ended = link.client.execute(sql, &[&epoch.0, &end.at.0, &end.ending.word(), &progress]).await?;
+    if ended == 0 { Err(StoreError::Fenced.into()) } else { Ok(()) }
+}
+
+/// Leaves an order.
+pub(super) async fn leave_order(link: &mut Link, order: Order, now: Moment) -> Result<Option<Holder>, Trouble> {
+    let holder = holder(link).await?;
+    if let Some(holder) = &holder {
+        let sql = "INSERT INTO chainfill_order (epoch, word, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        link.client.execute(sql, &[&holder.epoch.0, &order.word(), &now.0]).await?;
+    }
+    Ok(holder)
+}
+
+/// Takes what was left for this epoch.
+pub(super) async fn take_orders(link: &mut Link, epoch: Epoch) -> Result<Vec<Order>, Trouble> {
+    let sql = "UPDATE chainfill_order SET taken = TRUE WHERE epoch = $1 AND NOT taken RETURNING word";
+    let statement = link.prepare(sql).await?;
+    let rows = link.client.query(&statement, &[&epoch.0]).await?;
+    Ok(rows.iter().filter_map(|row| Order::from_word(row.try_get(0).unwrap_or_default())).collect())
+}
+
+/// Who holds the store.
+async fn holder(link: &mut Link) -> Result<Option<Holder>, Trouble> {
+    let held: bool = link.client.query_one("SELECT held FROM chainfill_lease", &[]).await?.try_get(0)?;
+    if !held {
+        return Ok(None);
+    }
+    let rows = link.client.query(read::RUN, &[]).await?;
+    let run = read::run(&rows)?;
+    Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat_age_ms: run.beat_age_ms }))
+}
