@@ -126,6 +126,9 @@ pub const LEASE_MS: i64 = 30_000;
 /// See [`LEASE_MS`].
 pub const BEAT_MS: i64 = 5_000;
 
+/// How old the progress in the store may be while requests are answered.
+pub const PROGRESS_MS: i64 = 1_000;
+
 /// How often a run looks for a command from outside (`stop`).
 pub const CONTROL_MS: i64 = 1_000;
 

@@ -34,8 +34,8 @@ use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
 use crate::http::Transport;
 use crate::limits::{
-    BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, RETRY_AFTER_S_MAX, SECOND_MS, UNKNOWN_DELAY_MS,
-    WAIT_SLICE_MS,
+    BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX, SECOND_MS,
+    UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
 use crate::store::{Batch, Epoch, Order, Store, StoreError};
@@ -306,6 +306,13 @@ impl Run {
 
     fn tell(&mut self, event: Event) {
         let now = self.now();
+        // What changes the verdict of `status` is written with the next commit, at once.
+        if matches!(
+            event,
+            Event::Planned { .. } | Event::Cooldown { .. } | Event::Resumed | Event::Down { .. } | Event::Up
+        ) {
+            self.beat_at = now;
+        }
         self.feed.tell(now, event);
     }
 
@@ -314,8 +321,10 @@ impl Run {
         self.beat_at.min(self.control_at).min(stop).min(self.retry_commit_at())
     }
 
+    /// The run's sign of life, and its progress for `status`; more often where something is written anyway.
     fn beat(&mut self, now: Moment) {
-        if now >= self.beat_at {
+        let written_anyway = !self.batch.settled.is_empty() && now + BEAT_MS - PROGRESS_MS >= self.beat_at;
+        if now >= self.beat_at || written_anyway {
             self.beat_at = now + BEAT_MS;
             self.batch.progress = Some(self.feed.progress_json());
         }
