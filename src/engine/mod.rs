@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::domain::ability::Ability;
 use crate::domain::event::Event;
 use crate::domain::governor::quota::Counted;
-use crate::domain::governor::{Decision, Governor, Pace, Reason};
+use crate::domain::governor::{Decision, Governor, Memory, Pace, Reason};
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
@@ -157,6 +157,9 @@ struct Run {
     batch: Batch,
     departing: Vec<Departure>,
     committing: Option<Committing>,
+    /// Until when the next commit waits for answers that can go with it.
+    gather_until: Option<Moment>,
+    throttle_written: Option<Memory>,
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     orders: Option<BoxFuture<'static, Result<Vec<Order>, StoreError>>>,
     doubt: Doubt,
@@ -194,6 +197,8 @@ impl Run {
             batch: Batch::default(),
             departing: Vec::new(),
             committing: None,
+            gather_until: None,
+            throttle_written: Some(loaded.throttle),
             flights: FuturesUnordered::new(),
             orders: None,
             doubt: Doubt::default(),
@@ -318,7 +323,8 @@ impl Run {
 
     fn next_errand(&self, now: Moment) -> Moment {
         let stop = self.stop.as_ref().and_then(|stop| stop.deadline).unwrap_or(now + WAIT_SLICE_MS);
-        self.beat_at.min(self.control_at).min(stop).min(self.retry_commit_at())
+        let gather = self.gather_until.unwrap_or(stop);
+        self.beat_at.min(self.control_at).min(stop).min(gather).min(self.retry_commit_at())
     }
 
     /// The run's sign of life, and its progress for `status`; more often where something is written anyway.
