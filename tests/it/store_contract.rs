@@ -6,6 +6,7 @@ mod files;
 mod home;
 mod lease;
 mod same;
+mod servers;
 
 use std::collections::BTreeMap;
 
@@ -27,8 +28,15 @@ use home::Home;
 /// One test a store for each function of the contract.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
-        mod on_memory { $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::memory()).await; })* }
-        mod on_sqlite { $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::sqlite()).await; })* }
+        mod on_memory {
+            $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::memory()).await; })*
+        }
+        mod on_sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::sqlite()).await; })*
+        }
+        mod on_postgres {
+            $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::postgres()).await; })*
+        }
     };
 }
 pub(crate) use contract;
@@ -308,7 +316,8 @@ async fn what_was_learned_outlives_the_run(home: &Home) {
     // F-T9
     let quota = Quota { requests: 800, window_ms: 3_600_000, evidence: Evidence::Matched, learned_at: T0 };
     let throttle = Memory { quota: Some(quota), cooldown_until: Some(T0 + 9), refusals: 2, probed_at: None };
-    let ability = Ability { expiry_queries: Proven::Yes, listing_by_year: Proven::No, page_rows: Some(7), probed_at: Some(T0) };
+    let ability =
+        Ability { expiry_queries: Proven::Yes, listing_by_year: Proven::No, page_rows: Some(7), probed_at: Some(T0) };
     let store = home.store().await;
     let epoch = begun(&*store).await;
     let batch = Batch {

@@ -20,8 +20,7 @@ use crate::store::{Batch, Committed, Epoch, StoreError};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const COMMIT: &str = "COMMIT";
 
-const BEAT: &str =
-    "UPDATE chainfill_lease SET beat_at = clock_timestamp() WHERE epoch = $1 AND held RETURNING epoch";
+const BEAT: &str = "UPDATE chainfill_lease SET beat_at = clock_timestamp() WHERE epoch = $1 AND held RETURNING epoch";
 
 // A batch that is committed again must not count its requests again (I3).
 const SENT: &str = "WITH added AS (INSERT INTO chainfill_attempt (epoch, seq, kind, query, sent) \
@@ -32,7 +31,7 @@ const SETTLED: &str = "WITH settled AS (UPDATE chainfill_attempt AS a SET done =
      status = n.status, counted = n.counted, bytes = n.bytes, rows = n.rows, wait_s = n.wait_s, note = n.note \
      FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::boolean[], $7::bigint[], $8::bigint[], \
      $9::bigint[], $10::text[]) AS n (seq, done, outcome, status, counted, bytes, rows, wait_s, note) \
-     WHERE a.epoch = $1 AND a.seq = n.seq AND a.outcome IS DISTINCT FROM n.outcome RETURNING n.outcome) \
+     WHERE a.epoch = $1 AND a.seq = n.seq AND a.outcome IS NULL RETURNING n.outcome) \
      UPDATE chainfill_run SET requests = requests - (SELECT count(*) FROM settled WHERE outcome = 'unsent') \
      WHERE epoch = $1 AND EXISTS (SELECT 1 FROM settled WHERE outcome = 'unsent')";
 
@@ -122,7 +121,8 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
     let memories = [("throttle", throttle.map_err(odd)?), ("ability", ability.map_err(odd)?)];
     let (progress_text, action_text) = (batch.progress.as_deref().map(plain), batch.action.as_deref().map(plain));
     let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
-    let with_bars: Vec<&str> = if batch.options.iter().all(|news| news.candles.is_empty()) { vec![] } else { names.clone() };
+    let with_bars: Vec<&str> =
+        if batch.options.iter().all(|news| news.candles.is_empty()) { vec![] } else { names.clone() };
 
     let mut pipeline = link.pipeline();
     pipeline.add(&begin, vec![]);

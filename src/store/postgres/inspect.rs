@@ -83,7 +83,11 @@ fn fit(column: &str, kind: &str) -> Fit {
         // By way of text: a direct cast keeps 15 digits of a double's 17.
         ("NUMERIC", "double precision" | "real") => Fit::Widen(to(&format!("NUMERIC USING {column}::text::numeric"))),
         ("TEXT", kind) if kind.starts_with("character") => {
-            if column == "option_type" { Fit::Good } else { Fit::Widen(to("TEXT")) }
+            if column == "option_type" {
+                Fit::Good
+            } else {
+                Fit::Widen(to("TEXT"))
+            }
         }
         ("TIMESTAMPTZ", "timestamp with time zone" | "timestamp without time zone") => Fit::Good,
         ("TIMESTAMPTZ", _) => Fit::Mend(to(&format!("TIMESTAMPTZ USING {column}::timestamptz"))),

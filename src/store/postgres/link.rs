@@ -77,7 +77,10 @@ impl Link {
     }
 
     /// Prepares all of these that are not prepared yet, in one round trip.
-    pub(super) async fn prepare_all<const N: usize>(&mut self, all: [&'static str; N]) -> Result<[Statement; N], Trouble> {
+    pub(super) async fn prepare_all<const N: usize>(
+        &mut self,
+        all: [&'static str; N],
+    ) -> Result<[Statement; N], Trouble> {
         let missing: Vec<&'static str> = all.into_iter().filter(|sql| !self.statements.contains_key(sql)).collect();
         let prepared = try_join_all(missing.iter().map(|sql| self.client.prepare(sql))).await?;
         self.statements.extend(missing.into_iter().zip(prepared));

@@ -50,7 +50,8 @@ async fn make(link: &mut Link, place: &str) -> Result<Ready, Trouble> {
     for (at, step) in STEPS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
         link.client.batch_execute(step).await?;
         if at == 0 {
-            let sql = "CREATE TABLE chainfill_schema (version INTEGER NOT NULL); INSERT INTO chainfill_schema VALUES (0)";
+            let sql =
+                "CREATE TABLE chainfill_schema (version INTEGER NOT NULL); INSERT INTO chainfill_schema VALUES (0)";
             link.client.batch_execute(sql).await?;
         }
     }

@@ -101,5 +101,9 @@ fn driver_said(error: &Error, place: String) -> StoreError {
     if is_network || what.contains("timed out") || what.contains("timeout") {
         return StoreError::Away { place, what };
     }
-    StoreError::Unfit { place, what, mend: "check the URL: postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…".to_owned() }
+    StoreError::Unfit {
+        place,
+        what,
+        mend: "check the URL: postgres://USER:PASSWORD@HOST/DATABASE?sslmode=…".to_owned(),
+    }
 }
