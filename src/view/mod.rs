@@ -2,9 +2,11 @@
 //! nobody, and no fault of a screen or a file stops a run.
 
 pub mod aside;
+pub mod drawing;
 pub mod escape;
 pub mod json;
 pub mod lines;
+pub mod live;
 pub mod missing;
 pub mod numbers;
 pub mod plan;
