@@ -225,7 +225,7 @@ fn resting(run: Option<&LastRun>, sight: Sight<'_>, now: Moment, tz: &TimeZone) 
             (Health::Worry, format!("the run could not use its store any more at {at}{last}; {left}."))
         }
         Some(Ending::Failed) => (Health::Worry, format!("the run failed at {at}{last}; {left}.")),
-        Some(Ending::Complete | Ending::Attention | Ending::Stopped | Ending::Limit) | None => {
+        Some(Ending::Complete | Ending::Attention | Ending::Stopped | Ending::Limit | Ending::Usage) | None => {
             if total.listed == 0 {
                 (Health::Idle, "no run, and nothing is listed yet: `chainfill backfill` begins.".to_owned())
             } else if sight.open > 0 {

@@ -20,9 +20,9 @@ use crate::limits::{DRAW_MS_IDLE, DRAW_MS_MIN, SCREEN_END_MS_MAX, SCREEN_LINES_M
 const WIDTH_DEFAULT: usize = 80;
 
 /// Whether the live view is wanted: on a terminal that can move its cursor. Without colour it is drawn as well.
-pub fn wanted(is_terminal: bool, term: Option<&str>, no_color: bool, quiet: bool) -> bool {
+pub fn wanted(is_terminal: bool, term: Option<&str>, quiet: bool) -> bool {
     let able = term.is_some_and(|term| !term.is_empty() && term != "dumb");
-    is_terminal && able && !no_color && !quiet
+    is_terminal && able && !quiet
 }
 
 /// Columns of the terminal behind standard error.

@@ -8,8 +8,8 @@ use super::escape::safe;
 use super::json;
 use super::numbers::{counted, grouped};
 use super::table::{Table, wrap};
-use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::moment::Moment;
+use crate::domain::proof::{Checked, Finding, Wrong};
 
 /// What was found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -18,98 +18,8 @@ pub struct ProofPage {
     pub currencies: Vec<Checked>,
     /// Everything that is not as it must be.
     pub findings: Vec<Finding>,
-}
-
-/// What was checked of a currency.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Checked {
-    /// The currency.
-    pub currency: Currency,
-    /// Options that the ledger names.
-    pub listed: u64,
-    /// Options whose bars were counted and compared with the ledger's print.
-    pub stored: u64,
-    /// Options of which a whole answer held nothing.
-    pub empty: u64,
-    /// Bars that were read.
-    pub rows: u64,
-}
-
-/// An option that is not as it must be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Its name.
-    pub symbol: Symbol,
-    /// Its currency.
-    pub currency: Currency,
-    /// What is wrong.
-    #[serde(flatten)]
-    pub wrong: Wrong,
-}
-
-/// What can be wrong with an option.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "wrong")]
-pub enum Wrong {
-    /// It was not fetched yet.
-    Pending,
-    /// It cannot be had without a person's help.
-    Attention {
-        /// Why.
-        reason: String,
-    },
-    /// A new bar can be had since it was fetched.
-    Due,
-    /// The table holds fewer bars than the ledger says.
-    RowsMissing {
-        /// How many there should be.
-        expected: u64,
-        /// How many there are.
-        found: u64,
-    },
-    /// The table holds more bars than the ledger says.
-    RowsAdded {
-        /// How many there should be.
-        expected: u64,
-        /// How many there are.
-        found: u64,
-    },
-    /// As many bars, with other values than were stored.
-    RowsChanged,
-    /// The table holds bars of an option that the ledger does not name.
-    Unknown {
-        /// How many.
-        found: u64,
-    },
-}
-
-impl Wrong {
-    /// In words.
-    pub fn words(&self) -> String {
-        match self {
-            Wrong::Pending => "not fetched yet".to_owned(),
-            Wrong::Attention { reason } => format!("needs attention: {reason}"),
-            Wrong::Due => "a new bar can be had since it was fetched".to_owned(),
-            Wrong::RowsMissing { expected, found } => {
-                format!("rows are missing: {found} in the table, {expected} were stored")
-            }
-            Wrong::RowsAdded { expected, found } => {
-                format!("rows were added: {found} in the table, {expected} were stored")
-            }
-            Wrong::RowsChanged => "rows were changed: their values are not those that were stored".to_owned(),
-            Wrong::Unknown { found } => {
-                format!("{} of an option that the ledger does not name", counted(*found, "row"))
-            }
-        }
-    }
-
-    /// Whether the table itself was damaged, not merely unfinished.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Wrong::Pending | Wrong::Attention { .. } | Wrong::Due => false,
-            Wrong::RowsMissing { .. } | Wrong::RowsAdded { .. } | Wrong::RowsChanged | Wrong::Unknown { .. } => true,
-        }
-    }
+    /// The sum of all rows' prints, in hexadecimal: two archives with the same one hold the same rows.
+    pub print: String,
 }
 
 impl ProofPage {
@@ -169,6 +79,8 @@ impl ProofPage {
             table.row(std::iter::once(name).chain([one.listed, one.stored, one.empty, one.rows].map(grouped)));
         }
         table.draw(width).iter().for_each(|line| say(line));
+        say("");
+        say(&format!("Print of all rows: {}", self.print));
         if !self.findings.is_empty() {
             say("");
         }
@@ -194,6 +106,7 @@ impl ProofPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::instrument::{Currency, Symbol};
 
     fn page(wrong: Vec<Wrong>) -> ProofPage {
         let checked = |currency: &str, listed| Checked {
@@ -208,7 +121,11 @@ mod tests {
             currency: Currency::stored("ETH"),
             wrong,
         });
-        ProofPage { currencies: vec![checked("ETH", 8_679), checked("BTC", 8_850)], findings: findings.collect() }
+        ProofPage {
+            currencies: vec![checked("ETH", 8_679), checked("BTC", 8_850)],
+            findings: findings.collect(),
+            print: "8d96b96e00395afd".to_owned(),
+        }
     }
 
     fn everything() -> Vec<Wrong> {
