@@ -156,7 +156,10 @@ pub fn working(progress: &Progress, now: Moment, tz: &TimeZone) -> (Health, Stri
 fn fetching(progress: &Progress, last: &str, now: Moment) -> (Health, String) {
     let accepted = progress.accepted_at.unwrap_or(progress.started_at).max(progress.working_since);
     let unaccepted_ms = accepted.until_ms(now);
-    if unaccepted_ms >= STALLED_MS_MAX || progress.failures_in_row >= FAILURES_WORRY {
+    if progress.failures_in_row >= FAILURES_WORRY && unaccepted_ms < STALLED_MS_MAX {
+        return (Health::Worry, format!("{} answers in a row failed{last}.", grouped(progress.failures_in_row)));
+    }
+    if unaccepted_ms >= STALLED_MS_MAX {
         let errors: u64 = progress.errors.iter().map(|(_, _, count)| count).sum();
         let errors = errors.max(progress.failures_in_row);
         let words = format!("no answer accepted for {}, {errors} errors{last}.", span_words(unaccepted_ms));

@@ -136,7 +136,7 @@ fn do_worry_if_errors_repeat() {
     assert_eq!(say(&run(), &progress, LATER).0, Health::Fine);
     progress.failures_in_row += 1;
     let (health, words) = say(&run(), &progress, LATER);
-    assert!(health == Health::Worry && words.ends_with("20 errors, the last: HTTP 500."), "{words}");
+    assert!(health == Health::Worry && words == "Worry: 20 answers in a row failed, the last: HTTP 500.", "{words}");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
 use super::escape::safe;
-use super::numbers::{grouped, percent};
+use super::numbers::{counted, grouped, percent};
 use super::status::style_of;
-use super::table::fit;
+use super::table::{fit, wrap};
 use crate::domain::forecast::{self, span_words};
 use crate::domain::health::{self, Health};
 use crate::domain::moment::Moment;
@@ -14,6 +14,9 @@ use crate::domain::progress::{CurrencyProgress, Phase, Progress};
 
 const BAR_MIN: usize = 10;
 const BAR_MAX: usize = 40;
+
+/// The verdict may hold a vendor's long words: they must not push the bars off the screen.
+const STATE_LINES_MAX: usize = 3;
 
 /// The lines of the live view: a bar a currency, the numbers, and what it does. None is wider than `width`, colour
 /// not counted.
@@ -30,9 +33,11 @@ pub fn draw(progress: &Progress, now: Moment, tz: &TimeZone, width: usize, color
         before += open;
         lines.push(paint(&bar(one, &eta, at_work, progress, now, name_width, width), bar_style(one), color));
     }
-    lines.push(paint(&numbers(progress, width), AnsiColor::BrightBlack.on_default(), color));
+    let dim = AnsiColor::BrightBlack.on_default();
+    lines.extend(numbers(progress, width).iter().map(|line| paint(line, dim, color)));
     let (health, state) = state(progress, now, tz);
-    lines.push(paint(&fit(&safe(&state), width), style_of(health), color));
+    let state = wrap(&safe(&state), width);
+    lines.extend(state.iter().take(STATE_LINES_MAX).map(|line| paint(line, style_of(health), color)));
     lines
 }
 
@@ -57,20 +62,28 @@ fn state(progress: &Progress, now: Moment, tz: &TimeZone) -> (Health, String) {
     }
 }
 
-fn numbers(progress: &Progress, width: usize) -> String {
-    let mut parts =
-        vec![format!("{} requests", grouped(progress.requests)), format!("{} rows", grouped(progress.rows_inserted))];
-    match &progress.quota {
-        Some(quota) => {
-            parts.push(format!("quota {}/{}", grouped(progress.window_used.into()), grouped(quota.requests.into())));
+fn numbers(progress: &Progress, width: usize) -> Vec<String> {
+    let quota = match &progress.quota {
+        Some(quota) => format!("quota {}/{}", grouped(progress.window_used.into()), grouped(quota.requests.into())),
+        None => "quota not known yet".to_owned(),
+    };
+    let parts = [
+        counted(progress.requests, "request"),
+        format!("{} rows", grouped(progress.rows_inserted)),
+        quota,
+        format!("{} x 429", grouped(progress.refusals)),
+    ];
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 2 + part.chars().count() <= width => {
+                line.push_str("  ");
+                line.push_str(&part);
+            }
+            _ => lines.push(fit(&part, width)),
         }
-        None => parts.push("quota not known yet".to_owned()),
     }
-    parts.push(format!("{} x 429", grouped(progress.refusals)));
-    while parts.len() > 1 && parts.join("  ").chars().count() > width {
-        parts.remove(2.min(parts.len() - 1));
-    }
-    fit(&parts.join("  "), width)
+    lines
 }
 
 /// Options are asked for in the order of the currencies: this one is done when all before it are.
@@ -111,7 +124,7 @@ fn bar(
         (false, &[&part]),
     ];
     for (has_bar, parts) in forms {
-        let tail: String = parts.iter().filter(|part| !part.is_empty()).map(|part| format!("  {part}")).collect();
+        let tail: String = parts.iter().filter(|part| !part.is_empty()).flat_map(|part| ["  ", *part]).collect();
         let taken = name.chars().count() + tail.chars().count();
         let room = width.saturating_sub(taken + 4).min(BAR_MAX);
         if has_bar && room >= BAR_MIN {

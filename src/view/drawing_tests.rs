@@ -82,7 +82,7 @@ fn the_live_view_at_three_widths() {
         for width in [40, 80, 200] {
             let lines = draw(&progress, NOW, &zone(), width, false);
             assert!(lines.iter().all(|line| line.chars().count() <= width), "{name} at {width}: {lines:?}");
-            text.push_str(&format!("-- {name}, {width} columns\n{}\n", lines.join("\n")));
+            text.extend([format!("-- {name}, {width} columns\n"), lines.join("\n"), "\n".to_owned()]);
         }
     }
     insta::assert_snapshot!(text);

@@ -1,5 +1,7 @@
 //! JSON for machines: versioned, times as RFC 3339 in UTC with milliseconds, one line.
 
+use std::fmt::Write;
+
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +24,7 @@ pub fn line(at: Option<Moment>, value: &impl Serialize) -> String {
     }
     let mut text = format!("{{\"v\":{VERSION}");
     let mut push = |name: &str, value: &Value| {
-        text.push_str(&format!(",{}:{value}", Value::from(name)));
+        let _ = write!(text, ",{}:{value}", Value::from(name)); // into a string: it cannot fail
     };
     if let Some(at) = at {
         push("at", &Value::from(utc_ms(at)));

@@ -84,10 +84,10 @@ impl Lines {
     }
 
     fn text(&mut self, at: Moment, event: &Event, progress: &Progress) {
-        if self.level == Level::All || words::is_main(event) {
-            if let Some(words) = words::of(event, at, progress, &self.tz) {
-                self.stamped(at, &words);
-            }
+        if (self.level == Level::All || words::is_main(event))
+            && let Some(words) = words::of(event, at, progress, &self.tz)
+        {
+            self.stamped(at, &words);
         }
         if let Event::Stored(done) = event
             && done.index > 0

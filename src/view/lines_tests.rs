@@ -132,8 +132,8 @@ fn told(form: Form, level: Level, events: &[Event]) -> String {
         lines.show(at, event, &progress);
     }
     assert_eq!(lines.lost().why(), None);
-    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
-    text
+    let written = paper.0.lock().unwrap().clone();
+    String::from_utf8(written).unwrap()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::escape::safe;
 use super::json;
 use super::numbers::grouped;
 use super::status::tallies;
-use super::table::{Table, fit};
+use super::table::fit;
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::moment::Moment;
@@ -78,23 +78,6 @@ impl MissingPage {
     }
 }
 
-/// A table of counts by reason, the most frequent first: what needs attention, at a glance.
-pub fn reasons(options: &[MissingOption]) -> Table {
-    let mut groups: Vec<(&str, u64)> = Vec::new();
-    for reason in options.iter().filter_map(|one| one.reason.as_deref()) {
-        match groups.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => groups.push((reason, 1)),
-        }
-    }
-    groups.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let mut table = Table::new().numbers("Options").words("Reason");
-    for (reason, count) in groups {
-        table.row([grouped(count), safe(reason).into_owned()]);
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +111,5 @@ mod tests {
         let text = format!("{}---\n{}---\n{}", page(false).draw(80), page(true).draw(80), page(true).draw(40));
         insta::assert_snapshot!(text);
         insta::assert_snapshot!(page(true).json(Moment(0)));
-        let options = page(true).options.unwrap();
-        assert_eq!(reasons(&options).draw(80)[1], "      1  HTTP 400 three times");
     }
 }

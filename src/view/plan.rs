@@ -93,11 +93,15 @@ impl PlanPage {
         say("After");
         self.target().draw(width).iter().for_each(|line| say(line));
         say("");
-        say("To do");
-        self.to_do().draw(width).iter().for_each(|line| say(line));
-        say("");
+        if self.work.iter().any(|work| work.options() > 0) {
+            say("To do");
+            self.to_do().draw(width).iter().for_each(|line| say(line));
+            say("");
+        }
         for sentence in self.sentences(now, tz) {
-            wrap(&sentence, width).iter().for_each(|line| say(line));
+            for line in wrap(&sentence, width) {
+                say(&line);
+            }
         }
         page
     }
@@ -176,7 +180,7 @@ impl PlanPage {
             let time = self.time();
             let finish = (now + time.high_ms).time_of_day(tz, now);
             sentences.push(format!(
-                "{} take {} and {}; started now, it ends at {finish} ({}) at the latest.",
+                "{} take {} and {}; started now, it ends by {finish} ({}).",
                 counted(options, "option"),
                 counted(requests, "request"),
                 time.words(),

@@ -70,7 +70,9 @@ impl ProofPage {
         let mut say = |text: &str| {
             let _ = writeln!(page, "{text}"); // into a string: it cannot fail
         };
-        wrap(&self.sentence(), width).iter().for_each(|line| say(line));
+        for line in wrap(&self.sentence(), width) {
+            say(&line);
+        }
         say("");
         let mut table =
             Table::new().words("Currency").numbers("Listed").numbers("Stored").numbers("Empty").numbers("Rows read");

@@ -22,6 +22,11 @@ use crate::domain::tally::Tally;
 /// Error groups on the page: with them it fits a screen of 24 lines.
 const ERRORS_SHOWN: usize = 2;
 
+/// What stands before the errors.
+const ERROR_HEADS: [&str; 2] = ["Errors", ""];
+
+const HEAD_WIDTH: usize = 11;
+
 /// What the page is drawn from.
 #[derive(Clone, Debug)]
 pub struct StatusPage {
@@ -96,7 +101,14 @@ impl StatusPage {
         }
         page.push('\n');
         for (head, text) in self.facts(now, tz) {
-            let _ = writeln!(page, "{}", fit(&format!("{head:<10}{}", safe(&text)), width));
+            let room = width.saturating_sub(HEAD_WIDTH);
+            // Words of others may be long: one line of them is enough, the log has the rest.
+            let lines =
+                if ERROR_HEADS.contains(&head) { vec![fit(&safe(&text), room)] } else { wrap(&safe(&text), room) };
+            for (at, line) in lines.iter().enumerate() {
+                let head = if at == 0 { head } else { "" };
+                let _ = writeln!(page, "{}", fit(&format!("{head:<HEAD_WIDTH$}{line}"), width));
+            }
         }
         page
     }
@@ -140,7 +152,7 @@ impl StatusPage {
     fn facts(&self, now: Moment, tz: &TimeZone) -> Vec<(&'static str, String)> {
         let mut facts = vec![("Throttle", self.throttle_words(now, tz))];
         if let Some(run) = &self.run {
-            facts.push(("Run", self.run_words(run, now, tz)));
+            facts.push(("Run", run_words(run, now, tz)));
         }
         let ever = format!("{} ever left", counted(self.requests, "request"));
         facts.push(match &self.progress {
@@ -162,10 +174,8 @@ impl StatusPage {
                 format!("{}, {} in them", grouped(progress.cooldowns), span_words(progress.cooldown_ms + waiting_ms)),
             ));
             if let Some(left) = self.left(progress, now) {
-                facts.push((
-                    "Finish",
-                    format!("in {}, at {} at the latest", left.words(), (now + left.high_ms).time_of_day(tz, now)),
-                ));
+                facts
+                    .push(("Finish", format!("in {}, by {}", left.words(), (now + left.high_ms).time_of_day(tz, now))));
             }
             for (at, group) in grouped_errors(progress).iter().take(ERRORS_SHOWN).enumerate() {
                 let head = if at == 0 { "Errors" } else { "" };
@@ -177,21 +187,11 @@ impl StatusPage {
         facts
     }
 
-    fn run_words(&self, run: &LastRun, now: Moment, tz: &TimeZone) -> String {
-        let started = run.started_at.time_of_day(tz, now);
-        let place = format!("{} by process {} on host {}, started {started}", run.epoch, run.pid, run.host);
-        match (run.ended_at, run.ending) {
-            (Some(at), Some(ending)) => format!("{place}, ended {}: {}", at.time_of_day(tz, now), ending.word()),
-            (Some(at), None) => format!("{place}, ended {}", at.time_of_day(tz, now)),
-            (None, _) => format!("{place}, last sign of life {} ago", span_words(run.beat_age_ms)),
-        }
-    }
-
     fn throttle_words(&self, now: Moment, tz: &TimeZone) -> String {
         let throttle = &self.throttle;
         let used = grouped(throttle.used.into());
         let mut words = match &throttle.quota {
-            None => format!("not known yet, no 429 has told of it; {used} requests remembered"),
+            None => format!("not known yet, no 429 has told of it; {used} requests may still count"),
             Some(quota) => {
                 let from = match quota.evidence {
                     Evidence::Matched => "matched by a 429",
@@ -203,11 +203,21 @@ impl StatusPage {
         };
         match (throttle.next_at, throttle.reason) {
             (Some(next), Some(Reason::Cooldown | Reason::Quota)) if next > now => {
-                words.push_str(&format!("; next slot {}", next.time_of_day(tz, now)));
+                let _ = write!(words, "; next slot {}", next.time_of_day(tz, now));
             }
             _ => words.push_str("; next slot now"),
         }
         words
+    }
+}
+
+fn run_words(run: &LastRun, now: Moment, tz: &TimeZone) -> String {
+    let started = run.started_at.time_of_day(tz, now);
+    let place = format!("{}: process {} on host {}, started {started}", run.epoch, run.pid, run.host);
+    match (run.ended_at, run.ending) {
+        (Some(at), Some(ending)) => format!("{place}, ended {}: {}", at.time_of_day(tz, now), ending.word()),
+        (Some(at), None) => format!("{place}, ended {}", at.time_of_day(tz, now)),
+        (None, _) => format!("{place}, last sign of life {} ago", span_words(run.beat_age_ms)),
     }
 }
 

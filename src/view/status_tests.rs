@@ -111,7 +111,7 @@ fn the_page_fits_a_small_screen() {
             let drawn = page.draw(NOW, &zone(), width, false);
             assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
             assert!(width < 80 || drawn.lines().count() < 24, "{drawn}");
-            text.push_str(&format!("-- {name}, {width} columns\n{drawn}"));
+            text.extend([format!("-- {name}, {width} columns\n"), drawn]);
         }
     }
     insta::assert_snapshot!(text);

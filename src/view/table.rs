@@ -55,8 +55,9 @@ impl Table {
             let Some(last) = shown.iter().rposition(|at| self.columns[*at].optional) else { break };
             shown.remove(last);
         }
+        let gap = if total(&shown, &widths) > width { 1 } else { GAP };
         let heads = self.columns.iter().map(|column| column.head.clone()).collect();
-        std::iter::once(&heads).chain(&self.rows).map(|cells| self.line(cells, &shown, &widths, width)).collect()
+        std::iter::once(&heads).chain(&self.rows).map(|cells| self.line(cells, &shown, &widths, gap, width)).collect()
     }
 
     fn width_of(&self, at: usize) -> usize {
@@ -64,13 +65,13 @@ impl Table {
         cells.chain([self.columns[at].head.chars().count()]).max().unwrap_or(0)
     }
 
-    fn line(&self, cells: &[String], shown: &[usize], widths: &[usize], width: usize) -> String {
+    fn line(&self, cells: &[String], shown: &[usize], widths: &[usize], gap: usize, width: usize) -> String {
         let mut line = String::new();
         for (place, at) in shown.iter().enumerate() {
             let cell = cells.get(*at).map_or("", String::as_str);
             let blank = " ".repeat(widths[*at].saturating_sub(cell.chars().count()));
             if place > 0 {
-                line.push_str(&" ".repeat(GAP));
+                line.push_str(&" ".repeat(gap));
             }
             let (before, after) = if self.columns[*at].right { (blank.as_str(), "") } else { ("", blank.as_str()) };
             line.extend([before, cell, after]);

@@ -1,5 +1,7 @@
 //! Each event in words: the texts that people read and grep for.
 
+use std::fmt::Write;
+
 use jiff::tz::TimeZone;
 
 use super::escape::safe;
@@ -96,7 +98,7 @@ fn outcome(done: &OptionDone) -> String {
             let mut words = format!("stored: {}, {} inserted", counted(done.rows.into(), "day"), done.inserted);
             for (count, what) in [(done.unchanged, "unchanged"), (done.revised, "revised"), (done.flagged, "flagged")] {
                 if count > 0 {
-                    words.push_str(&format!(", {count} {what}"));
+                    let _ = write!(words, ", {count} {what}"); // into a string: it cannot fail, here and below
                 }
             }
             words
@@ -107,7 +109,7 @@ fn outcome(done: &OptionDone) -> String {
 fn listed(names: u32, unparsed: u32, new: u32, requests: u32) -> String {
     let mut words = format!("Listing: {}, {} new", counted(names.into(), "name"), grouped(new.into()));
     if unparsed > 0 {
-        words.push_str(&format!(", {} do not parse and need attention", grouped(unparsed.into())));
+        let _ = write!(words, ", {} do not parse and need attention", grouped(unparsed.into()));
     }
     words + &format!("; {}", counted(requests.into(), "request"))
 }
@@ -141,16 +143,14 @@ fn cooldown(
         until.offset(tz)
     );
     if !next.is_empty() {
-        words.push_str(&format!(", then {next}"));
+        let _ = write!(words, ", then {next}");
     }
     if reason == Reason::Quota {
-        match &progress.quota {
-            Some(quota) => words.push_str(&format!(
-                "; {} of {} requests of this window are used, no 429 was spent",
-                progress.window_used, quota.requests
-            )),
-            None => words.push_str("; the requests of this window are used, no 429 was spent"),
-        }
+        let _ = match &progress.quota {
+            Some(quota) => write!(words, "; {} of {} requests", progress.window_used, quota.requests),
+            None => write!(words, "; the requests"),
+        };
+        words.push_str(" of this window are used, no 429 was spent");
     }
     words
 }
