@@ -249,7 +249,9 @@ mod tests {
         let horizon = Horizon { now: Moment::opening_of(Date::constant(2026, 1, 1)), empty_days: 30 };
         let wrong = |bars: &[Candle]| {
             let mut audit = Audit::default();
-            bars.iter().for_each(|bar| audit.see(&symbol, bar));
+            for bar in bars {
+                audit.see(&symbol, bar);
+            }
             let proof = audit.conclude(std::slice::from_ref(&record), horizon);
             proof.findings.into_iter().next().map(|finding| finding.wrong)
         };

@@ -185,16 +185,15 @@ mod tests {
     #[test]
     fn a_terminal_gets_bars_and_everything_else_plain_lines() {
         // F-U5
-        assert!(wanted(true, Some("xterm-256color"), false, false));
-        for (is_terminal, term, no_color, quiet) in [
-            (false, Some("xterm"), false, false),
-            (true, Some("dumb"), false, false),
-            (true, None, false, false),
-            (true, Some(""), false, false),
-            (true, Some("xterm"), true, false),
-            (true, Some("xterm"), false, true),
+        assert!(wanted(true, Some("xterm-256color"), false));
+        for (is_terminal, term, quiet) in [
+            (false, Some("xterm"), false),
+            (true, Some("dumb"), false),
+            (true, None, false),
+            (true, Some(""), false),
+            (true, Some("xterm"), true),
         ] {
-            assert!(!wanted(is_terminal, term, no_color, quiet));
+            assert!(!wanted(is_terminal, term, quiet));
         }
     }
 

@@ -77,7 +77,7 @@ pub fn find(log: &[Counted], known: Option<&Quota>, refused: Counted, wait_s: i6
     {
         return quota(requests, known.window_ms, Evidence::Matched);
     }
-    let possible = WINDOWS_MS.iter().copied().filter(|window_ms| wait_s * SECOND_MS <= window_ms + SECOND_MS - 1);
+    let possible = WINDOWS_MS.iter().copied().filter(|window_ms| wait_s * SECOND_MS < window_ms + SECOND_MS);
     if known.is_none_or(|known| known.evidence == Evidence::Computed) {
         for window_ms in possible {
             // A shorter window would have refused before, had as many been sent in it before.
@@ -89,7 +89,7 @@ pub fn find(log: &[Counted], known: Option<&Quota>, refused: Counted, wait_s: i6
         }
         let Some(first) = log.first() else { return Finding::Nothing };
         // Requests are taken as counted halfway; `Retry-After` is rounded up, so the window is at most the sum.
-        let age_ms = (first.sent.until_ms(refused.sent) + first.done.until_ms(refused.done)) / 2;
+        let age_ms = first.sent.until_ms(refused.sent).midpoint(first.done.until_ms(refused.done));
         let window_ms = (wait_s * SECOND_MS + age_ms) / SECOND_MS * SECOND_MS;
         if known.is_none_or(|known| known.window_ms < window_ms) {
             return quota(log.len(), window_ms.max(SECOND_MS), Evidence::Computed);

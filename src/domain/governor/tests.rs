@@ -1,5 +1,6 @@
 //! The governor against Django REST Framework's sliding log, in simulated time.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::cast_possible_wrap, clippy::cast_precision_loss)]
 
 use proptest::prelude::*;
 
