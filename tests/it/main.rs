@@ -1,6 +1,7 @@
 //! Every test that needs more than one unit, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::missing_panics_doc, unreachable_pub, missing_docs)]
+#![allow(clippy::duration_suboptimal_units, clippy::unnecessary_literal_bound)]
 
 mod engine;
 mod names;

@@ -39,12 +39,13 @@ async fn a_run_that_dies_in_a_cooldown_is_followed_by_one_that_waits_the_rest() 
     assert_eq!(before, 41);
     tokio::time::advance(std::time::Duration::from_secs(60)).await;
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
-    let vendor = world.vendor.lock().unwrap();
-    let after: Vec<_> = vendor.log().kept()[usize::try_from(before).unwrap()..].iter().collect();
-    assert!(BEGIN.until_ms(after[0].at) >= HOUR_MS, "the first request after the restart waited");
-    assert!(after.iter().all(|access| access.status == 200));
-    assert_eq!(vendor.log().requests, 102 + 1 + 1, "listing twice, one probe, one refusal");
-    drop(vendor);
+    {
+        let vendor = world.vendor.lock().unwrap();
+        let after: Vec<_> = vendor.log().kept()[usize::try_from(before).unwrap()..].iter().collect();
+        assert!(BEGIN.until_ms(after[0].at) >= HOUR_MS, "the first request after the restart waited");
+        assert!(after.iter().all(|access| access.status == 200));
+        assert_eq!(vendor.log().requests, 102 + 1 + 1, "listing twice, one probe, one refusal");
+    }
     world.assert_complete().await;
 }
 

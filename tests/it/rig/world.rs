@@ -135,8 +135,8 @@ impl World {
         let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
         let mut take = |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
         self.store.audit(&mut take).await.unwrap();
+        let loaded = self.store.load(BEGIN).await.unwrap();
         let vendor = self.vendor.lock().unwrap();
-        let loaded = futures(self.store.load(BEGIN)).await;
         assert_eq!(loaded.records.len(), vendor.names().len());
         for record in &loaded.records {
             let truth: Vec<Candle> =
@@ -148,10 +148,6 @@ impl World {
         }
         assert!(rows.is_empty(), "rows that the vendor never had: {:?}", rows.keys());
     }
-}
-
-async fn futures<T>(future: impl Future<Output = Result<T, StoreError>>) -> T {
-    future.await.unwrap()
 }
 
 pub fn settings() -> Settings {
