@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::missing_panics_doc, unreachable_pub, missing_docs)]
 
+mod crash;
 mod engine;
 mod names;
+mod peer_drf;
 mod rig;
 mod store_contract;
 mod tidy;
