@@ -13,9 +13,8 @@ const HELD: i32 = 11;
 #[test]
 fn of_two_and_of_fifty_runners_on_sqlite_one_proceeds() {
     // F-P8
-    let desk = Desk::new();
     for runners in [2, 50] {
-        one_of(runners, &desk, "sqlite:shared.db");
+        one_of(runners, &Desk::new(), "sqlite:shared.db");
     }
 }
 
