@@ -126,6 +126,9 @@ pub const LEASE_MS: i64 = 30_000;
 /// See [`LEASE_MS`].
 pub const BEAT_MS: i64 = 5_000;
 
+/// How old the progress in the store may be while requests are answered.
+pub const PROGRESS_MS: i64 = 1_000;
+
 /// How often a run looks for a command from outside (`stop`).
 pub const CONTROL_MS: i64 = 1_000;
 
@@ -166,6 +169,15 @@ pub const PG_LOCK_MS_MAX: u64 = 30_000;
 
 /// How long a connection to PostgreSQL may be silent before it is probed, and how long unanswered before it is given up.
 pub const PG_SILENCE_MS_MAX: u64 = 30_000;
+
+/// In a burst, time between two commits to SQLite that wait for the disk.
+pub const SQLITE_SYNC_MS: i64 = 100;
+
+/// Pages of SQLite's log after which it is folded into the file: 16 MB.
+pub const SQLITE_CHECKPOINT_PAGES: i64 = 4_000;
+
+/// How long answers are gathered for one commit while others are on their way.
+pub const GATHER_MS: i64 = 3;
 
 /// Longest wait for PostgreSQL to accept a connection.
 pub const PG_CONNECT_MS_MAX: u64 = 10_000;

@@ -8,7 +8,7 @@ use super::flight::Departure;
 use crate::domain::event::{Event, OptionDone};
 use crate::domain::ledger::OptionState;
 use crate::domain::moment::Moment;
-use crate::limits::{COMMIT_OPTIONS_MAX, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
+use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
 use crate::store::{Applied, Batch, Committed, StoreError};
 
 /// A batch on its way into the store.
@@ -38,7 +38,7 @@ impl Run {
             }
             return;
         }
-        if is_blank(&self.batch) {
+        if is_blank(&self.batch) || self.gathers(now) {
             return;
         }
         let mut batch = std::mem::take(&mut self.batch);
@@ -47,7 +47,11 @@ impl Run {
             self.batch.options = batch.options.split_off(COMMIT_OPTIONS_MAX);
         }
         batch.at = now;
-        batch.throttle = Some(self.governor.memory().clone());
+        self.gather_until = None;
+        if self.throttle_written.as_ref() != Some(self.governor.memory()) {
+            batch.throttle = Some(self.governor.memory().clone());
+            self.throttle_written.clone_from(&batch.throttle);
+        }
         self.committing = Some(Committing {
             departures: std::mem::take(&mut self.departing),
             future: Some(commit(&self.ports, self.epoch, batch)),
@@ -55,6 +59,15 @@ impl Run {
             failures: 0,
             away_since: None,
         });
+    }
+
+    /// Whether the next commit waits a moment, because answers that are on their way can go with it. A commit
+    /// costs as much for one answer as for four.
+    fn gathers(&mut self, now: Moment) -> bool {
+        if self.flights.is_empty() || self.batch.listing.is_some() || self.stop.is_some() {
+            return false;
+        }
+        now < *self.gather_until.get_or_insert(now + GATHER_MS)
     }
 
     /// Takes the store's answer in: tells what is true now, and sends what may leave now.

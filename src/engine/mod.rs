@@ -27,15 +27,15 @@ use crate::clock::Clock;
 use crate::domain::ability::Ability;
 use crate::domain::event::Event;
 use crate::domain::governor::quota::Counted;
-use crate::domain::governor::{Decision, Governor, Pace, Reason};
+use crate::domain::governor::{Decision, Governor, Memory, Pace, Reason};
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
 use crate::http::Transport;
 use crate::limits::{
-    BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, RETRY_AFTER_S_MAX, SECOND_MS, UNKNOWN_DELAY_MS,
-    WAIT_SLICE_MS,
+    BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX, SECOND_MS,
+    UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
 use crate::store::{Batch, Epoch, Order, Store, StoreError};
@@ -157,6 +157,9 @@ struct Run {
     batch: Batch,
     departing: Vec<Departure>,
     committing: Option<Committing>,
+    /// Until when the next commit waits for answers that can go with it.
+    gather_until: Option<Moment>,
+    throttle_written: Option<Memory>,
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     orders: Option<BoxFuture<'static, Result<Vec<Order>, StoreError>>>,
     doubt: Doubt,
@@ -194,6 +197,8 @@ impl Run {
             batch: Batch::default(),
             departing: Vec::new(),
             committing: None,
+            gather_until: None,
+            throttle_written: Some(loaded.throttle),
             flights: FuturesUnordered::new(),
             orders: None,
             doubt: Doubt::default(),
@@ -306,16 +311,26 @@ impl Run {
 
     fn tell(&mut self, event: Event) {
         let now = self.now();
+        // What changes the verdict of `status` is written with the next commit, at once.
+        if matches!(
+            event,
+            Event::Planned { .. } | Event::Cooldown { .. } | Event::Resumed | Event::Down { .. } | Event::Up
+        ) {
+            self.beat_at = now;
+        }
         self.feed.tell(now, event);
     }
 
     fn next_errand(&self, now: Moment) -> Moment {
         let stop = self.stop.as_ref().and_then(|stop| stop.deadline).unwrap_or(now + WAIT_SLICE_MS);
-        self.beat_at.min(self.control_at).min(stop).min(self.retry_commit_at())
+        let gather = self.gather_until.unwrap_or(stop);
+        self.beat_at.min(self.control_at).min(stop).min(gather).min(self.retry_commit_at())
     }
 
+    /// The run's sign of life, and its progress for `status`; more often where something is written anyway.
     fn beat(&mut self, now: Moment) {
-        if now >= self.beat_at {
+        let written_anyway = !self.batch.settled.is_empty() && now + BEAT_MS - PROGRESS_MS >= self.beat_at;
+        if now >= self.beat_at || written_anyway {
             self.beat_at = now + BEAT_MS;
             self.batch.progress = Some(self.feed.progress_json());
         }

@@ -247,7 +247,9 @@ impl Tables {
             self.attempts.entry((epoch.0, tried.attempt.seq)).or_insert(tried);
         }
         for settled in &batch.settled {
-            if let Some(tried) = self.attempts.get_mut(&(epoch.0, settled.seq)) {
+            if let Some(tried) = self.attempts.get_mut(&(epoch.0, settled.seq))
+                && tried.settled.is_none()
+            {
                 let note = settled.note.as_deref().map(|note| plain(note).into_owned());
                 tried.settled = Some(Settled { note, ..settled.clone() });
             }

@@ -157,7 +157,7 @@ pub struct Attempt {
     pub sent: Moment,
 }
 
-/// What came of a request.
+/// What came of a request. The first word on it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The attempt's number in the run.

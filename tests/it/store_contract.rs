@@ -6,6 +6,7 @@ mod files;
 mod home;
 mod lease;
 mod same;
+mod servers;
 
 use std::collections::BTreeMap;
 
@@ -27,8 +28,15 @@ use home::Home;
 /// One test a store for each function of the contract.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
-        mod on_memory { $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::memory()).await; })* }
-        mod on_sqlite { $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::sqlite()).await; })* }
+        mod on_memory {
+            $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::memory()).await; })*
+        }
+        mod on_sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::sqlite()).await; })*
+        }
+        mod on_postgres {
+            $(#[tokio::test] async fn $name() { super::$name(&crate::store_contract::home::Home::postgres()).await; })*
+        }
     };
 }
 pub(crate) use contract;

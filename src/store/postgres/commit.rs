@@ -31,7 +31,7 @@ const SETTLED: &str = "WITH settled AS (UPDATE chainfill_attempt AS a SET done =
      status = n.status, counted = n.counted, bytes = n.bytes, rows = n.rows, wait_s = n.wait_s, note = n.note \
      FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::boolean[], $7::bigint[], $8::bigint[], \
      $9::bigint[], $10::text[]) AS n (seq, done, outcome, status, counted, bytes, rows, wait_s, note) \
-     WHERE a.epoch = $1 AND a.seq = n.seq AND a.outcome IS DISTINCT FROM n.outcome RETURNING n.outcome) \
+     WHERE a.epoch = $1 AND a.seq = n.seq AND a.outcome IS NULL RETURNING n.outcome) \
      UPDATE chainfill_run SET requests = requests - (SELECT count(*) FROM settled WHERE outcome = 'unsent') \
      WHERE epoch = $1 AND EXISTS (SELECT 1 FROM settled WHERE outcome = 'unsent')";
 

@@ -59,7 +59,7 @@ fn write_journal(connection: &Connection, epoch: Epoch, batch: &Batch) -> Result
     }
     for settled in &batch.settled {
         let sql = "UPDATE chainfill_attempt SET done = ?3, outcome = ?4, status = ?5, counted = ?6, bytes = ?7, rows = ?8, \
-             wait_s = ?9, note = ?10 WHERE epoch = ?1 AND seq = ?2 AND outcome IS NOT ?4";
+             wait_s = ?9, note = ?10 WHERE epoch = ?1 AND seq = ?2 AND outcome IS NULL";
         let changed = connection.prepare_cached(sql)?.execute(params![
             epoch.0,
             settled.seq,

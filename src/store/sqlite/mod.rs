@@ -82,7 +82,9 @@ impl Store for SqliteStore {
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
         let batch = batch.clone();
         self.thread
-            .call(move |file| file.write(|connection, style| commit::commit(connection, style, epoch, &batch)))
+            .call(move |file| {
+                file.write_batch(batch.at, |connection, style| commit::commit(connection, style, epoch, &batch))
+            })
             .await
     }
 

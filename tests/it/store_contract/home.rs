@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::rig::postgres::Postgres;
 use chainfill::store::{MemoryStore, Mode, Opened, Store, StoreError, StoreUrl, open};
 
 /// One store's home.
 pub(super) enum Home {
     Memory(Arc<MemoryStore>),
     Sqlite(tempfile::TempDir),
-    Postgres(String),
+    Postgres(Postgres, String),
 }
 
 impl Home {
@@ -20,6 +21,12 @@ impl Home {
         Home::Sqlite(tempfile::tempdir().unwrap())
     }
 
+    pub(super) fn postgres() -> Home {
+        let server = Postgres::start();
+        let url = server.database();
+        Home::Postgres(server, url)
+    }
+
     pub(super) fn path(&self) -> std::path::PathBuf {
         let Home::Sqlite(directory) = self else { panic!("only a file has a path") };
         directory.path().join("chainfill.db")
@@ -29,7 +36,7 @@ impl Home {
         match self {
             Home::Memory(_) => panic!("memory has no URL"),
             Home::Sqlite(_) => StoreUrl::sqlite(&self.path()),
-            Home::Postgres(url) => url.parse().unwrap(),
+            Home::Postgres(_, url) => url.parse().unwrap(),
         }
     }
 
@@ -53,7 +60,7 @@ impl Home {
         match self {
             Home::Memory(_) => panic!("memory has no SQL"),
             Home::Sqlite(_) => rusqlite::Connection::open(self.path()).unwrap().execute_batch(sql).unwrap(),
-            Home::Postgres(url) => {
+            Home::Postgres(_, url) => {
                 let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
                 let driver = tokio::spawn(connection);
                 client.batch_execute(sql).await.unwrap();
@@ -73,7 +80,7 @@ impl Home {
                 let rows = statement.query_map([], |row| row.get::<_, Option<String>>(0)).unwrap();
                 rows.map(|row| row.unwrap().unwrap_or_default()).collect()
             }
-            Home::Postgres(url) => {
+            Home::Postgres(_, url) => {
                 let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
                 tokio::spawn(connection);
                 let rows = client.query(&format!("SELECT c::text FROM ({sql}) AS q"), &[]).await.unwrap();
