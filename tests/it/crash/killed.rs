@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chainfill::vendor::settings::{Settings, parse_counts};
 use chainfill::vendor::Face;
+use chainfill::vendor::settings::{Settings, parse_counts};
 use fastrand::Rng;
 
 use crate::rig::archive::{Archive, Loss};

@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 
 use chainfill::clock::{Clock as _, SystemClock};
 use chainfill::domain::candle::Candle;
+use chainfill::vendor::Vendor;
 use chainfill::vendor::server::Server;
 use chainfill::vendor::settings::Settings;
-use chainfill::vendor::Vendor;
 use tokio::sync::oneshot;
 
 /// A vendor that listens. It ends when this is dropped.
