@@ -104,7 +104,7 @@ fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, k
             Some(ATTENTION) => {
                 desk.chainfill(&["retry", "--attention", "--store", &archive.url()]).ends_with(0);
             }
-            _ => panic!("{:?}\n{}", ended.code, ended.said()),
+            _ => panic!("{:?}\n{}\n{}", ended.code, ended.said(), archive.last_words()),
         }
     }
     story.rows = vendor.truth().values().map(Vec::len).sum();

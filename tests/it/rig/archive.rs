@@ -82,6 +82,21 @@ impl Archive<'_> {
         }
     }
 
+    /// The journal's last lines in full, for a test that fails.
+    pub fn last_words(&self) -> String {
+        let sql = "SELECT epoch || '.' || seq || ' ' || query || ' ' || sent || ' ' || coalesce(outcome, 'open') \
+                   || ' ' || coalesce(note, '') FROM chainfill_attempt ORDER BY epoch DESC, seq DESC LIMIT 30";
+        match self {
+            Archive::Sqlite(path) => {
+                let file = reader(path);
+                let mut statement = file.prepare(sql).expect("a journal");
+                let lines = statement.query_map([], |row| row.get::<_, String>(0)).expect("a journal");
+                lines.map(|line| line.expect("a line")).collect::<Vec<_>>().join("\n")
+            }
+            Archive::Postgres(pg, url) => pg.psql(url, sql),
+        }
+    }
+
     /// The attempts that left, or may have.
     pub fn sent(&self) -> Vec<Attempt> {
         let mut attempts = self.attempts();

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::home::Home;
 
 /// How long a program may take unless a test says otherwise.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether something has happened.
 const LOOK: Duration = Duration::from_millis(2);
