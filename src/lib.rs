@@ -15,3 +15,4 @@ pub mod process;
 pub mod source;
 pub mod store;
 pub mod vendor;
+pub mod view;

@@ -194,6 +194,42 @@ pub const LISTING_FIRST_YEAR: i16 = 2016;
 /// Years in a row without a name after which a listing by year, newest first, has reached its beginning.
 pub const LISTING_BARREN_YEARS: u32 = 2;
 
+/// A run that may work, and whose answers were all refused, for so long is a worry.
+pub const STALLED_MS_MAX: i64 = 2 * HOUR_MS;
+
+/// How long a vendor or a store may be away before a person is told to look.
+pub const AWAY_WORRY_MS: i64 = 300_000;
+
+/// Failed answers in a row after which a person is told to look: well past what a back-off mends.
+pub const FAILURES_WORRY: u64 = 20;
+
+/// How long a live process may give no sign of life before a person is told to look: a suspended machine is
+/// back at work within half a minute of waking.
+pub const SILENCE_MS_MAX: i64 = 120_000;
+
+/// Options after which a line of the log says how far the run is.
+pub const PROGRESS_LINE_OPTIONS: u64 = 50;
+
+/// Vanished options that one line names.
+pub const NAMES_SHOWN_MAX: usize = 20;
+
+/// Groups of errors that a summary shows.
+pub const ERROR_GROUPS_MAX: usize = 10;
+
+/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
+pub const SCREEN_LINES_MAX: usize = 1_024;
+
+/// How often the live view draws, at the most, and how often without news.
+pub const DRAW_MS_MIN: i64 = 100;
+/// See [`DRAW_MS_MIN`].
+pub const DRAW_MS_IDLE: u64 = 500;
+
+/// How long the end of a run waits for a terminal to take the last lines.
+pub const SCREEN_END_MS_MAX: u64 = 1_000;
+
+/// Answers after which a pace is told: fewer say nothing.
+pub const PACE_ANSWERS_MIN: u64 = 10;
+
 /// A second, an hour and a day in milliseconds.
 pub const SECOND_MS: i64 = 1_000;
 /// See [`SECOND_MS`].

@@ -1,21 +1,154 @@
-//! temporary
-use super::{Context, Failure};
+//! `chainfill plan`: what there is, what there will be, and what it takes.
+
 use clap::Args;
-/// temporary
+use jiff::tz::TimeZone;
+
+use super::backfill::PaceFlags;
+use super::conduct::{Conduct, conduct, settings};
+use super::{Context, Failure, screen};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::ability::Proven;
+use crate::domain::answer::Query;
+use crate::domain::forecast::{Range, duration};
+use crate::domain::instrument::Currency;
+use crate::domain::ledger::OptionRecord;
+use crate::domain::plan::{Chains, Due, Horizon, Wanted, by_symbol, cheapest_cover, wanted};
+use crate::domain::run::Ending;
+use crate::store::{Glance, Mode};
+use crate::view::plan::{PlanPage, Work};
+
+/// Show what is listed, stored and missing, and the requests and time it will take.
 #[derive(Debug, Args)]
-pub(super) struct Plan {}
+pub(super) struct Plan {
+    /// Currencies in their order [default: BTC ETH]; ALL for whatever is listed
+    #[arg(value_name = "CURRENCY")]
+    currencies: Vec<String>,
+
+    #[command(flatten)]
+    pace: PaceFlags,
+
+    /// Only the first N options
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+
+    /// Fetch the listing anew: one request
+    #[arg(long)]
+    refresh: bool,
+}
+
 impl Plan {
-    pub(super) async fn run(&self, _context: &Context) -> Result<u8, Failure> {
-        Ok(0)
+    /// Shows the plan.
+    pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
+        let currencies = super::backfill::currencies(&self.currencies)?;
+        show(context, &currencies, &self.pace, self.limit, self.refresh).await
     }
 }
 
+/// Shows the plan; fetches the listing where none is kept, or where it is told to (U6).
 pub(super) async fn show(
-    _c: &Context,
-    _cur: &[crate::domain::instrument::Currency],
-    _p: &super::backfill::PaceFlags,
-    _l: Option<u32>,
-    _r: bool,
+    context: &Context,
+    currencies: &[Currency],
+    pace: &PaceFlags,
+    limit: Option<u32>,
+    refresh: bool,
 ) -> Result<u8, Failure> {
+    let opened = context.open(Mode::Write).await?;
+    if let Some(adopted) = &opened.adopted {
+        screen::note(&super::pages::adopted(adopted));
+    }
+    let store = opened.store;
+    let mut glance = store.glance().await?;
+    if refresh || glance.listing.is_none() {
+        let api_url = context.api_url();
+        let key = context.surroundings.key(context.common.key_file.as_deref())?;
+        let (mut settings, clock) = settings(currencies.to_vec(), "plan", &api_url);
+        pace.apply(&mut settings);
+        settings.only_listing = true;
+        let done = Conduct { store: store.clone(), api_url, key: Some(key), views: Vec::new(), settings };
+        let report = conduct(done, clock).await?;
+        if report.ending != Ending::Complete {
+            return Err(Failure { code: report.ending.exit_code(), what: report.words, hint: None });
+        }
+        glance = store.glance().await?;
+    }
+    let now = SystemClock::start().now();
+    let records = store.load(now).await?.records;
+    let horizon = Horizon { now, empty_days: pace.empty_days };
+    let currencies = if currencies.is_empty() {
+        glance.tallies.iter().map(|tally| tally.currency.clone()).collect()
+    } else {
+        currencies.to_vec()
+    };
+    let mut wanted = wanted(&records, &currencies, horizon);
+    wanted.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
+    let expiry_queries = match (pace.query, glance.ability.expiry_queries) {
+        (super::backfill::QueryFlag::Symbol, _) | (_, Proven::No) => Some(false),
+        (super::backfill::QueryFlag::Expiry, _) | (_, Proven::Yes) => Some(true),
+        _ => None,
+    };
+    let page = PlanPage {
+        work: work(&currencies, &wanted, &records, &glance, pace, expiry_queries, now),
+        quota: glance.throttle.quota.clone(),
+        expiry_queries,
+        listed_at: glance.listing.as_ref().map(|listing| listing.fetched_at),
+        tallies: glance.tallies,
+    };
+    let text = if context.common.json { page.json(now) } else { page.draw(now, &TimeZone::system(), screen::width()) };
+    screen::print(&text);
     Ok(0)
+}
+
+/// What each currency takes, one after another. While nobody knows whether expiries can be asked for, the range
+/// reaches from the one to the other.
+fn work(
+    currencies: &[Currency],
+    wanted: &[Wanted],
+    records: &[OptionRecord],
+    glance: &Glance,
+    pace: &PaceFlags,
+    expiry_queries: Option<bool>,
+    now: crate::domain::moment::Moment,
+) -> Vec<Work> {
+    let chains = Chains::of(records);
+    let used = super::status::explain(glance, now).used;
+    let quota = glance.throttle.quota.as_ref();
+    let pace_ms = pace.max_rate.spacing_ms();
+    let mut before = (0_u64, 0_u64);
+    currencies
+        .iter()
+        .map(|currency| {
+            let mine: Vec<Wanted> = wanted.iter().filter(|option| option.currency == *currency).cloned().collect();
+            let count = |due: Due| mine.iter().filter(|option| option.due == due).count() as u64;
+            let pages = |query: &Query| match query {
+                Query::Symbol(_) => 1,
+                Query::Expiry(currency, expiry) => u64::from(chains.pages(currency, *expiry, glance.ability.page_rows)),
+            };
+            let cover: u64 = cheapest_cover(&mine, &chains, glance.ability.page_rows).iter().map(pages).sum();
+            let single = by_symbol(&mine).len() as u64;
+            let (least, most) = match expiry_queries {
+                Some(true) => (cover, cover),
+                Some(false) => (single, single),
+                None => (cover, single),
+            };
+            let span = |least: u64, most: u64| Range {
+                low_ms: duration(least, quota, used, pace_ms).low_ms,
+                high_ms: duration(most, quota, used, pace_ms).high_ms,
+            };
+            let after = (before.0 + least, before.1 + most);
+            let (until_before, done_after) = (span(before.0, before.1), span(after.0, after.1));
+            before = after;
+            Work {
+                currency: currency.clone(),
+                pending: count(Due::Pending),
+                grown: count(Due::Grown),
+                old_empty: count(Due::OldEmpty),
+                requests: most,
+                time: Range {
+                    low_ms: done_after.low_ms - until_before.low_ms,
+                    high_ms: done_after.high_ms - until_before.high_ms,
+                },
+                done_after,
+            }
+        })
+        .collect()
 }

@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+/// Columns where nothing tells them.
+const WIDTH_DEFAULT: usize = 120;
+
 /// Prints a page.
 pub(super) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
@@ -10,6 +13,14 @@ pub(super) fn print(text: &str) {
         let _ = out.write_all(b"\n");
     }
     let _ = out.flush();
+}
+
+/// Columns of the terminal behind standard output; without one, room enough that nothing is cut.
+pub(super) fn width() -> usize {
+    match rustix::termios::tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        _ => WIDTH_DEFAULT,
+    }
 }
 
 /// Prints a value as JSON on one line.

@@ -7,9 +7,10 @@ use clap::Args;
 use super::{Context, Failure, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::plan::Horizon;
-use crate::domain::proof::{Audit, Proof};
+use crate::domain::proof::Audit;
 use crate::limits::EMPTY_DAYS_DEFAULT;
 use crate::store::{Mode, Store};
+use crate::view::proof::ProofPage;
 
 /// Exit code: not complete.
 const NOT_COMPLETE: u8 = 3;
@@ -32,11 +33,9 @@ pub(super) async fn prove(store: Arc<dyn Store>, json: bool) -> Result<u8, Failu
     let mut audit = Audit::default();
     store.audit(&mut |symbol, candle| audit.see(symbol, candle)).await?;
     let records = store.load(now).await?.records;
-    let proof: Proof = audit.conclude(&records, Horizon { now, empty_days: EMPTY_DAYS_DEFAULT });
-    if json {
-        screen::print_json(&proof);
-    } else {
-        screen::print(&format!("{proof:#?}"));
-    }
-    Ok(if proof.complete { 0 } else { NOT_COMPLETE })
+    let proof = audit.conclude(&records, Horizon { now, empty_days: EMPTY_DAYS_DEFAULT });
+    let print = format!("{:016x}", proof.print.0);
+    let page = ProofPage { currencies: proof.checked, findings: proof.findings, print };
+    screen::print(&if json { page.json(now) } else { page.draw(screen::width()) });
+    Ok(if page.is_complete() { 0 } else { NOT_COMPLETE })
 }

@@ -1,9 +1,53 @@
-//! Which views a run gets.
+//! Which views a run gets: the live one on a terminal, else lines; and the log.
 
-use super::{Common, Failure};
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+
+use indicatif::ProgressDrawTarget;
+use jiff::tz::TimeZone;
+
+use super::{Color, Common, Failure, LogFormat};
+use crate::clock::{Clock, SystemClock};
 use crate::domain::progress::View;
+use crate::view::aside::Aside;
+use crate::view::lines::{Form, Level, Lines};
+use crate::view::live::{self, Live, Scene};
 
-/// The views of a run.
-pub(super) fn views(_common: &Common, _on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
-    Ok(Vec::new())
+/// The views of a run. `on_terminal`: whether standard output is one.
+pub(super) fn views(common: &Common, on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
+    let mut views: Vec<Box<dyn View>> = Vec::new();
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let no_color = common.color == Color::Never || set("NO_COLOR").is_some();
+    // The live view needs no colour; NO_COLOR takes the colour away, not the view.
+    if !common.json && live::wanted(on_terminal, set("TERM").as_deref(), common.quiet) {
+        let clock = SystemClock::start();
+        views.push(Box::new(Live::new(Scene {
+            target: ProgressDrawTarget::stderr(),
+            width: Box::new(live::stderr_width),
+            tz: TimeZone::system(),
+            color: !no_color,
+            now: Box::new(move || clock.now()),
+        })));
+    } else {
+        let form = if common.json { Form::Json } else { Form::Text };
+        let level = if common.quiet { Level::Summary } else { Level::All };
+        let out = Box::new(Aside::new(Box::new(std::io::stdout())));
+        views.push(Box::new(Lines::new(out, form, TimeZone::system()).at_level(level)));
+    }
+    if common.log_file != Path::new("-") {
+        let form = if common.log_format == LogFormat::Json { Form::Json } else { Form::Text };
+        let file = log_file(&common.log_file).map_err(|error| {
+            Failure::usage(&format!("--log-file {}: {error}", common.log_file.display()))
+                .hint("--log-file - writes none")
+        })?;
+        views.push(Box::new(Lines::new(Box::new(file), form, TimeZone::system())));
+    }
+    Ok(views)
+}
+
+fn log_file(path: &Path) -> std::io::Result<fs::File> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().create(true).append(true).open(path)
 }

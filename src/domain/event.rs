@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::governor::quota::Quota;
 use super::governor::{Lesson, Reason};
 use super::instrument::{Currency, Symbol};
 use super::ledger::OptionState;
@@ -22,6 +23,8 @@ pub enum Event {
         api: String,
         /// The process.
         pid: u32,
+        /// The quota that runs before this one learned.
+        quota: Option<Quota>,
     },
     /// A listing is committed.
     Listed {
@@ -60,6 +63,10 @@ pub enum Event {
         latency_ms: i64,
         /// `rows`, `empty`, `listing`, or a fault's class.
         outcome: &'static str,
+        /// Requests of the throttle's window that are used now.
+        used: u32,
+        /// How many it has, once that is known.
+        of: Option<u32>,
     },
     /// What an answer said of an option is committed.
     Stored(Box<OptionDone>),

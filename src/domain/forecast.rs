@@ -1,7 +1,9 @@
 //! How long so many requests take, cooldowns included.
 
 use super::governor::quota::Quota;
-use crate::limits::HOUR_MS;
+use super::moment::Moment;
+use super::progress::Progress;
+use crate::limits::{HOUR_MS, PACE_ANSWERS_MIN, SERIAL_SUCCESSES};
 
 /// What the vendor's quota was seen to be in 2025: 800 to 1000 an hour, 400 at the worst. Used for the range
 /// while the real one is unknown, never for a decision.
@@ -31,6 +33,39 @@ pub fn duration(requests: u64, quota: Option<&Quota>, used: u32, pace_ms: i64) -
             high_ms: windows(requests, QUOTA_GUESS_LOW, HOUR_MS, 0, pace_ms),
         },
     }
+}
+
+/// The time that a run takes from one answer to the next while nothing hinders; `None` while too few came.
+pub fn pace_ms(progress: &Progress, now: Moment) -> Option<i64> {
+    let working_ms = worked_ms(progress, now);
+    (progress.answers >= PACE_ANSWERS_MIN && working_ms > 0)
+        .then(|| (working_ms / i64::try_from(progress.answers).unwrap_or(i64::MAX)).max(1))
+}
+
+/// The time in which a run was not in a cooldown.
+pub fn worked_ms(progress: &Progress, now: Moment) -> i64 {
+    let waiting_ms = progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(now).max(0));
+    (progress.started_at.until_ms(now) - progress.cooldown_ms - waiting_ms).max(0)
+}
+
+/// How long a run still takes for so many requests, cooldowns to come included; `None` while its pace is measured.
+pub fn left(progress: &Progress, requests: u64, now: Moment) -> Option<Range> {
+    if requests == 0 {
+        return Some(Range { low_ms: 0, high_ms: 0 });
+    }
+    let pace_ms = pace_ms(progress, now)?;
+    let quota = progress.quota.as_ref();
+    if quota.is_none() && progress.refusals == 0 && progress.answers >= SERIAL_SUCCESSES as u64 {
+        // More than any quota seen in 2025 went through without a 429: the pace is what counts.
+        let low_ms = i64::try_from(requests).unwrap_or(i64::MAX).saturating_mul(pace_ms);
+        return Some(Range { low_ms, high_ms: low_ms.saturating_add(low_ms / 4) });
+    }
+    let (wait_ms, used) = match &progress.wait {
+        Some(wait) => (now.until_ms(wait.until).max(0), 0), // its window opens at the pace at which it was used
+        None => (0, progress.window_used),
+    };
+    let range = duration(requests, quota, used, pace_ms);
+    Some(Range { low_ms: range.low_ms.saturating_add(wait_ms), high_ms: range.high_ms.saturating_add(wait_ms) })
 }
 
 fn windows(requests: i64, per_window: u32, window_ms: i64, used: u32, pace_ms: i64) -> i64 {

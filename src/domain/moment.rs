@@ -26,6 +26,23 @@ impl Moment {
         }
     }
 
+    /// The moment in a time zone as RFC 3339 with its offset, whole seconds: `2025-10-26T12:33:00+08:00`.
+    pub fn stamp(self, tz: &TimeZone) -> String {
+        self.timestamp().to_zoned_datetime(tz.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    /// The time of day in a time zone, `13:20:15`; with the date where that is not today's.
+    pub fn time_of_day(self, tz: &TimeZone, today: Moment) -> String {
+        let local = self.timestamp().to_zoned_datetime(tz.clone());
+        let same_day = local.date() == today.timestamp().to_zoned_datetime(tz.clone()).date();
+        local.strftime(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+    }
+
+    /// The offset of a time zone from UTC at this moment: `+08:00`.
+    pub fn offset(self, tz: &TimeZone) -> String {
+        self.timestamp().to_zoned_datetime(tz.clone()).strftime("%:z").to_string()
+    }
+
     /// The moment as a timestamp, clamped into the range that one can hold.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX })

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use super::governor::Reason;
+use super::governor::quota::Quota;
+use super::governor::{Lesson, Reason};
 use super::instrument::Currency;
 use super::ledger::OptionState;
 use super::moment::Moment;
@@ -18,8 +19,12 @@ use crate::limits::ERRORS_KEPT_MAX;
 pub struct Progress {
     /// What it does.
     pub phase: Phase,
+    /// Since when it does that.
+    pub phase_since: Moment,
     /// When it started.
     pub started_at: Moment,
+    /// When it was last free to work: at its start, or at the end of its last wait.
+    pub working_since: Moment,
     /// What it waits for, while it waits.
     pub wait: Option<Wait>,
     /// Its currencies, in their order.
@@ -50,6 +55,14 @@ pub struct Progress {
     pub cooldown_ms: i64,
     /// 429s.
     pub refusals: u64,
+    /// 429s in a row with nothing between, where they are so many that the key looks blocked.
+    pub blocked: u32,
+    /// Answers in a row, up to the last one, that were neither good nor a 429.
+    pub failures_in_row: u64,
+    /// The quota, once it is known.
+    pub quota: Option<Quota>,
+    /// Requests of the throttle's window that were used when the last answer came.
+    pub window_used: u32,
     /// When the last good answer was committed.
     pub accepted_at: Option<Moment>,
     /// The last errors in words, oldest first, with how often each came in a row.
@@ -122,15 +135,23 @@ pub trait View: Send {
 impl Progress {
     /// Takes an event in.
     pub fn fold(&mut self, at: Moment, event: &Event) {
+        let before = self.phase;
         match event {
-            Event::Started { .. } => {
-                self.started_at = at;
+            Event::Started { quota, .. } => {
+                (self.started_at, self.working_since, self.phase_since) = (at, at, at);
+                self.quota.clone_from(quota);
                 self.phase = Phase::Listing;
             }
             Event::Listed { .. } | Event::FaceFound { .. } | Event::Revised { .. } | Event::Settled { .. } => {}
             Event::Planned { todo, requests } => self.plan(todo, *requests),
             Event::Sent => self.requests += 1,
-            Event::Answered { bytes, latency_ms, outcome } => self.answer(*bytes, *latency_ms, outcome),
+            Event::Answered { bytes, latency_ms, outcome, used, of } => {
+                self.answer(*bytes, *latency_ms, outcome);
+                self.window_used = *used;
+                if let (Some(quota), Some(of)) = (&mut self.quota, of) {
+                    quota.requests = *of; // it may grow without a lesson, while the limit is felt for
+                }
+            }
             Event::Stored(done) => self.store(at, done),
             Event::Failed { why, .. } => self.error(at, why),
             Event::Cooldown { until, reason, next, .. } => {
@@ -142,14 +163,18 @@ impl Progress {
                 if let Some(wait) = self.wait.take() {
                     self.cooldown_ms += wait.since.until_ms(at);
                 }
+                self.working_since = at;
                 self.phase = self.working();
             }
-            Event::Learned(_) => {}
+            Event::Learned(lesson) => self.learn(lesson),
             Event::Down { why } => {
                 self.phase = Phase::VendorDown;
                 self.error(at, why);
             }
-            Event::Up | Event::StoreBack => self.phase = self.working(),
+            Event::Up | Event::StoreBack => {
+                self.working_since = at;
+                self.phase = self.working();
+            }
             Event::Doubted { empties, known } => {
                 self.error(
                     at,
@@ -169,11 +194,22 @@ impl Progress {
                 self.ending = Some(*ending);
             }
         }
+        if self.phase != before {
+            self.phase_since = at;
+        }
     }
 
     /// Options that the run asks for, and how many are done with.
     pub fn options(&self) -> (u64, u64) {
         self.currencies.iter().fold((0, 0), |(done, todo), c| (done + c.done, todo + c.todo))
+    }
+
+    fn learn(&mut self, lesson: &Lesson) {
+        match lesson {
+            Lesson::Learned(quota) | Lesson::Changed { to: quota, .. } => self.quota = Some(quota.clone()),
+            Lesson::Blocked { refusals } => self.blocked = *refusals,
+            Lesson::Foreign { .. } | Lesson::Blind { .. } => {}
+        }
     }
 
     fn working(&self) -> Phase {
@@ -216,6 +252,11 @@ impl Progress {
             }
         }
         self.refusals += u64::from(outcome == "throttled");
+        match outcome {
+            "rows" | "empty" | "listing" => (self.failures_in_row, self.blocked) = (0, 0),
+            "throttled" => {}
+            _ => self.failures_in_row += 1,
+        }
         self.requests_left = self.requests_left.saturating_sub(u64::from(matches!(outcome, "rows" | "empty")));
     }
 

@@ -25,67 +25,118 @@ struct Recount {
     print: Print,
 }
 
-/// What is wrong with an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wrong {
-    /// The ledger counts more rows than the table holds.
-    RowsMissing,
-    /// The table holds more rows than the ledger counts.
-    RowsAdded,
-    /// As many rows, but not the same ones.
-    RowsChanged,
-    /// The table holds rows of an option that the ledger does not know.
-    Unknown,
-    /// `stored` without rows or `empty` with rows, or known without an answer's time.
-    State,
-    /// Not fetched yet.
-    Pending,
-    /// Needs a person.
-    Attention,
-    /// Still traded when it was fetched; a bar has closed since.
-    Grown,
-}
-
-/// Something that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The option.
-    pub symbol: Symbol,
-    /// What is wrong.
-    pub wrong: Wrong,
-    /// In words.
-    pub words: String,
-}
-
-/// What was checked of one currency.
+/// What was checked of a currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// The currency.
     pub currency: Currency,
-    /// Its options.
-    pub options: u64,
-    /// Of these: with rows, without any by the vendor's own word.
+    /// Options that the ledger names.
+    pub listed: u64,
+    /// Options whose bars were counted and compared with the ledger's print.
     pub stored: u64,
-    /// See `stored`.
+    /// Options of which a whole answer held nothing.
     pub empty: u64,
-    /// Rows that were read and found as the ledger says.
+    /// Bars that were read.
     pub rows: u64,
-    /// Findings.
-    pub findings: u64,
 }
 
-/// The result: complete if nothing was found.
+/// An option that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Its name.
+    pub symbol: Symbol,
+    /// Its currency.
+    pub currency: Currency,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub wrong: Wrong,
+}
+
+/// What can be wrong with an option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "wrong")]
+pub enum Wrong {
+    /// It was not fetched yet.
+    Pending,
+    /// It cannot be had without a person's help.
+    Attention {
+        /// Why.
+        reason: String,
+    },
+    /// A new bar can be had since it was fetched.
+    Due,
+    /// The table holds fewer bars than the ledger says.
+    RowsMissing {
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The table holds more bars than the ledger says.
+    RowsAdded {
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// As many bars, with other values than were stored.
+    RowsChanged,
+    /// `stored` without rows, `empty` with rows, or known by no answer.
+    Contradiction,
+    /// The table holds bars of an option that the ledger does not name.
+    Unknown {
+        /// How many.
+        found: u64,
+    },
+}
+
+impl Wrong {
+    /// In words.
+    pub fn words(&self) -> String {
+        match self {
+            Wrong::Pending => "not fetched yet".to_owned(),
+            Wrong::Attention { reason } => format!("needs attention: {reason}"),
+            Wrong::Due => "a new bar can be had since it was fetched".to_owned(),
+            Wrong::RowsMissing { expected, found } => {
+                format!("rows are missing: {found} in the table, {expected} were stored")
+            }
+            Wrong::RowsAdded { expected, found } => {
+                format!("rows were added: {found} in the table, {expected} were stored")
+            }
+            Wrong::RowsChanged => "rows were changed: their values are not those that were stored".to_owned(),
+            Wrong::Contradiction => "the ledger contradicts itself about it".to_owned(),
+            Wrong::Unknown { found } => {
+                format!("{} of an option that the ledger does not name", rows(*found))
+            }
+        }
+    }
+
+    /// Whether the table itself was damaged, not merely unfinished.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Wrong::Pending | Wrong::Attention { .. } | Wrong::Due => false,
+            Wrong::RowsMissing { .. }
+            | Wrong::RowsAdded { .. }
+            | Wrong::RowsChanged
+            | Wrong::Contradiction
+            | Wrong::Unknown { .. } => true,
+        }
+    }
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
+/// What a recount found.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Whether everything that the vendor lists is there, as it was received.
-    pub complete: bool,
-    /// By currency.
+    /// What was checked, by currency.
     pub checked: Vec<Checked>,
-    /// What is wrong, by symbol.
+    /// What is wrong, by symbol. Where there is nothing, everything is there as it was received.
     pub findings: Vec<Finding>,
-    /// The sum of all rows' prints: two archives with the same one hold the same rows.
-    pub print: String,
+    /// The sum of all rows' prints.
+    pub print: Print,
 }
 
 impl Audit {
@@ -115,65 +166,55 @@ impl Audit {
             let at = match checked.iter().position(|line| line.currency == record.currency) {
                 Some(at) => at,
                 None => {
-                    checked.push(Checked {
-                        currency: record.currency.clone(),
-                        options: 0,
-                        stored: 0,
-                        empty: 0,
-                        rows: 0,
-                        findings: 0,
-                    });
+                    let currency = record.currency.clone();
+                    checked.push(Checked { currency, listed: 0, stored: 0, empty: 0, rows: 0 });
                     checked.len() - 1
                 }
             };
             let line = &mut checked[at];
-            line.options += 1;
+            line.listed += 1;
             line.stored += u64::from(record.state == OptionState::Stored);
             line.empty += u64::from(record.state == OptionState::Empty);
             line.rows += u64::from(count.map_or(0, |count| count.rows));
-            line.findings += u64::from(found.is_some());
             print = count.map_or(print, |count| print.plus(count.print));
-            if let Some((wrong, words)) = found {
-                findings.push(Finding { symbol: record.symbol.clone(), wrong, words });
+            if let Some(wrong) = found {
+                let (symbol, currency) = (record.symbol.clone(), record.currency.clone());
+                findings.push(Finding { symbol, currency, wrong });
             }
         }
         for (symbol, count) in self.counted {
-            let words = format!("{} rows in the table, but the ledger does not know the option", count.rows);
-            findings.push(Finding { symbol, wrong: Wrong::Unknown, words });
+            let currency = symbol.currency_guess();
+            findings.push(Finding { symbol, currency, wrong: Wrong::Unknown { found: u64::from(count.rows) } });
         }
         findings.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         checked.sort_by(|a, b| a.currency.cmp(&b.currency));
-        let complete = findings.is_empty() && !records.is_empty();
-        Proof { complete, checked, findings, print: format!("{:016x}", print.0) }
+        Proof { checked, findings, print }
     }
 }
 
-fn wrong(record: &OptionRecord, count: Option<Recount>, horizon: Horizon) -> Option<(Wrong, String)> {
-    let rows = count.map_or(0, |count| count.rows);
-    let known = record.row_count;
-    if rows < known {
-        return Some((Wrong::RowsMissing, format!("{} of {known} rows are gone from the table", known - rows)));
+fn wrong(record: &OptionRecord, count: Option<Recount>, horizon: Horizon) -> Option<Wrong> {
+    let (expected, found) = (u64::from(record.row_count), u64::from(count.map_or(0, |count| count.rows)));
+    if found < expected {
+        return Some(Wrong::RowsMissing { expected, found });
     }
-    if rows > known {
-        return Some((Wrong::RowsAdded, format!("{} rows in the table that were never fetched", rows - known)));
+    if found > expected {
+        return Some(Wrong::RowsAdded { expected, found });
     }
     if let Some(count) = count
         && (count.print != record.print || Some(count.first) != record.first_bar || Some(count.last) != record.last_bar)
     {
-        return Some((Wrong::RowsChanged, format!("its {rows} rows are not the ones that were fetched")));
+        return Some(Wrong::RowsChanged);
     }
     match record.state {
-        OptionState::Pending => Some((Wrong::Pending, "not fetched yet".to_owned())),
+        OptionState::Pending => Some(Wrong::Pending),
         OptionState::Attention => {
-            Some((Wrong::Attention, record.reason.as_deref().unwrap_or("needs attention").to_owned()))
+            Some(Wrong::Attention { reason: record.reason.as_deref().unwrap_or_default().to_owned() })
         }
-        OptionState::Stored if rows == 0 => Some((Wrong::State, "stored, but without a row".to_owned())),
-        OptionState::Empty if rows > 0 => Some((Wrong::State, "empty, but with rows".to_owned())),
-        OptionState::Stored | OptionState::Empty if record.fetched_at.is_none() => {
-            Some((Wrong::State, "known, but by no answer".to_owned()))
-        }
+        OptionState::Stored if found == 0 => Some(Wrong::Contradiction),
+        OptionState::Empty if found > 0 => Some(Wrong::Contradiction),
+        OptionState::Stored | OptionState::Empty if record.fetched_at.is_none() => Some(Wrong::Contradiction),
         OptionState::Stored | OptionState::Empty => match plan::due(record, horizon) {
-            Some(plan::Due::Grown) => Some((Wrong::Grown, "bars have closed since it was fetched".to_owned())),
+            Some(plan::Due::Grown) => Some(Wrong::Due),
             _ => None,
         },
     }
@@ -210,14 +251,14 @@ mod tests {
             let mut audit = Audit::default();
             bars.iter().for_each(|bar| audit.see(&symbol, bar));
             let proof = audit.conclude(std::slice::from_ref(&record), horizon);
-            assert_eq!(proof.complete, proof.findings.is_empty());
-            proof.findings.first().map(|finding| finding.wrong)
+            proof.findings.into_iter().next().map(|finding| finding.wrong)
         };
         assert_eq!(wrong(&bars), None);
-        assert_eq!(wrong(&bars[..1]), Some(Wrong::RowsMissing));
-        assert_eq!(wrong(&[bars[0].clone(), bars[1].clone(), bar(3, 3_000)]), Some(Wrong::RowsAdded));
+        assert_eq!(wrong(&bars[..1]), Some(Wrong::RowsMissing { expected: 2, found: 1 }));
+        assert_eq!(
+            wrong(&[bars[0].clone(), bars[1].clone(), bar(3, 3_000)]),
+            Some(Wrong::RowsAdded { expected: 2, found: 3 })
+        );
         assert_eq!(wrong(&[bars[0].clone(), bar(2, 2_001)]), Some(Wrong::RowsChanged));
-        let nothing = Audit::default().conclude(&[], horizon);
-        assert!(!nothing.complete, "an archive without a listing proves nothing");
     }
 }

@@ -88,6 +88,14 @@ impl Ending {
         }
     }
 
+    /// The ending of a stored word.
+    pub fn from_word(word: &str) -> Option<Ending> {
+        use Ending::{Attention, Complete, Failed, Key, Limit, Stopped, Store, Usage, Vendor};
+        [Complete, Attention, Stopped, Limit, Vendor, Key, Store, Usage, Failed]
+            .into_iter()
+            .find(|ending| ending.word() == word)
+    }
+
     /// The word that is stored and shown.
     pub fn word(self) -> &'static str {
         match self {

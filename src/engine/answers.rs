@@ -49,7 +49,10 @@ impl Run {
             wait_s: if let Some(Fault::Throttled { wait_s, .. }) = fault { *wait_s } else { None },
             note: fault.map(ToString::to_string),
         });
-        self.tell(Event::Answered { bytes: bytes as u64, latency_ms: sent.until_ms(now), outcome });
+        let throttle = self.governor.explain(now);
+        let of = throttle.quota.map(|quota| quota.requests);
+        let (bytes, latency_ms) = (bytes as u64, sent.until_ms(now));
+        self.tell(Event::Answered { bytes, latency_ms, outcome, used: throttle.used, of });
         for lesson in lessons {
             self.tell(Event::Learned(lesson));
         }

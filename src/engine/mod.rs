@@ -218,6 +218,7 @@ impl Run {
             store: run.ports.store.place().to_owned(),
             api: run.settings.api.clone(),
             pid: run.settings.identity.pid,
+            quota: run.governor.memory().quota.clone(),
         };
         run.tell(started);
         run.ask_listing();

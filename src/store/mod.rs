@@ -17,11 +17,12 @@ use crate::domain::ability::Ability;
 use crate::domain::candle::{Candle, Flaw};
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
-use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::instrument::Symbol;
 use crate::domain::ledger::{Happening, OptionRecord};
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
+pub use crate::domain::tally::Tally;
 
 pub use memory::MemoryStore;
 pub use open::{Mode, Opened, open};
@@ -263,25 +264,6 @@ pub struct Glance {
     pub bytes: u64,
     /// Requests that ever left.
     pub requests: u64,
-}
-
-/// The counts of one currency: `listed = pending + stored + empty + attention` (I4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// The currency.
-    pub currency: Currency,
-    /// Options that were ever listed or adopted.
-    pub listed: u64,
-    /// Options not known yet.
-    pub pending: u64,
-    /// Options with bars.
-    pub stored: u64,
-    /// Options without any.
-    pub empty: u64,
-    /// Options that need a person.
-    pub attention: u64,
-    /// Bars in the table.
-    pub rows: u64,
 }
 
 /// A listing that was fetched.

@@ -300,7 +300,7 @@ async fn hostile_text_is_text(home: &Home) {
     let mut batch =
         of_options(names.iter().map(|name| news(name, Happening::GivenUp(why.clone()), vec![], T0)).collect());
     batch.sent = vec![attempt(1, T0)];
-    batch.sent[0].query = why.clone();
+    batch.sent[0].query.clone_from(&why);
     batch.settled = vec![settled(1, "refused", true, T0)];
     batch.settled[0].note = Some(why.clone());
     batch.action = Some(why.clone());

@@ -56,7 +56,9 @@ pub(super) async fn adopt(link: &mut Link) -> Result<Adopted, Trouble> {
     }
     let (records, told) = adoption.finish();
     let mut deltas = Deltas::default();
-    records.iter().for_each(|record| deltas.moved(None, record));
+    for record in &records {
+        deltas.moved(None, record);
+    }
     for part in records.chunks(COMMIT_OPTIONS_MAX) {
         commit::write_records(link, part).await?;
     }

@@ -23,7 +23,9 @@ pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Troubl
             Claimed::Free | Claimed::TakenOver => {}
         }
     }
-    let unknown = "UPDATE chainfill_attempt SET outcome = 'unknown', counted = TRUE WHERE outcome IS NULL";
+    // Of runs before the last one this was done when the last one began.
+    let unknown = "UPDATE chainfill_attempt SET outcome = 'unknown', counted = TRUE \
+         WHERE epoch = (SELECT epoch FROM chainfill_lease) AND outcome IS NULL";
     link.client.batch_execute(unknown).await?;
     let take = "UPDATE chainfill_lease SET epoch = epoch + 1, held = TRUE, beat_at = clock_timestamp() RETURNING epoch";
     let epoch: i64 = link.client.query_one(take, &[]).await?.try_get(0)?;

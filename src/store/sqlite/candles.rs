@@ -23,14 +23,14 @@ pub(super) const BAR: &str = "date, unix_timestamp, price_open, price_high, pric
 const OF_SYMBOL: &str = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded \
      FROM cryptodatadownload_options_daily WHERE symbol = ?1 ORDER BY date";
 
-const UPSERT: &str = "INSERT INTO cryptodatadownload_options_daily \
+const INSERT: &str = "INSERT INTO cryptodatadownload_options_daily \
      (unix_timestamp, date, symbol, currency, expiry_date, strike, option_type, price_open, price_high, price_low, \
       price_close, volume_traded, data_source, downloaded_at) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
-     ON CONFLICT (symbol, date) DO UPDATE SET unix_timestamp = excluded.unix_timestamp, \
-      price_open = excluded.price_open, price_high = excluded.price_high, price_low = excluded.price_low, \
-      price_close = excluded.price_close, volume_traded = excluded.volume_traded, \
-      data_source = excluded.data_source, downloaded_at = excluded.downloaded_at";
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+
+const REPLACE: &str = "UPDATE cryptodatadownload_options_daily SET unix_timestamp = ?1, price_open = ?4, price_high = ?5, \
+     price_low = ?6, price_close = ?7, volume_traded = ?8, data_source = ?9, downloaded_at = ?10 \
+     WHERE date = ?2 AND symbol = ?3";
 
 /// One option's bars, by date.
 pub(super) fn of_symbol(connection: &Connection, symbol: &str) -> Result<Vec<Candle>, Trouble> {
@@ -44,46 +44,67 @@ pub(super) fn of_symbol(connection: &Connection, symbol: &str) -> Result<Vec<Can
     Ok(bars)
 }
 
-/// Writes one bar.
-pub(super) fn upsert(
+/// Writes bars of one option. What all of them share is made once: a job has a quarter of a million of them.
+pub(super) fn write<'a>(
     connection: &Connection,
     record: &OptionRecord,
-    terms: &Terms,
     style: &Style,
-    write: &Write,
+    writes: impl Iterator<Item = &'a Write>,
 ) -> Result<(), Trouble> {
-    let bar = &write.candle;
-    let date = bar.date.to_string();
+    let terms = Terms::of(record);
     let symbol = record.symbol.as_str();
-    let values = bar.values().map(|value| value.map(Real::of));
-    let real = |at: usize| values[at].as_ref().map(|real| real.nearest);
-    let instrument = record.instrument.as_ref();
-    connection.prepare_cached(UPSERT)?.execute(params![
-        bar.open_ms,
-        date,
-        symbol,
-        record.currency.as_str(),
-        terms.expiry,
-        terms.strike,
-        instrument.map(|instrument| style.word(instrument.option_type)),
-        real(0),
-        real(1),
-        real(2),
-        real(3),
-        real(4),
-        write.data_source,
-        write.at.rfc3339(),
-    ])?;
-    if write.replaces {
-        connection
-            .prepare_cached("DELETE FROM chainfill_exact WHERE symbol = ?1 AND date = ?2")?
-            .execute(params![symbol, date])?;
-    }
-    for (field, real) in (0_i64..).zip(&values) {
-        if let Some(Real { exact: Some(digits), .. }) = real {
+    let option_type = record.instrument.as_ref().map(|instrument| style.word(instrument.option_type));
+    let mut insert = connection.prepare_cached(INSERT)?;
+    let mut downloaded: Option<(Moment, String)> = None;
+    for write in writes {
+        let bar = &write.candle;
+        let date = bar.date.to_string();
+        let values = bar.values().map(|value| value.map(Real::of));
+        let [open, high, low, close, volume] = [0, 1, 2, 3, 4].map(|at| values[at].as_ref().map(|real| real.nearest));
+        if downloaded.as_ref().is_none_or(|(at, _)| *at != write.at) {
+            downloaded = Some((write.at, write.at.rfc3339()));
+        }
+        let downloaded_at = downloaded.as_ref().map(|(_, text)| text.as_str());
+        if write.replaces {
+            connection.prepare_cached(REPLACE)?.execute(params![
+                bar.open_ms,
+                date,
+                symbol,
+                open,
+                high,
+                low,
+                close,
+                volume,
+                write.data_source,
+                downloaded_at,
+            ])?;
             connection
-                .prepare_cached("INSERT OR REPLACE INTO chainfill_exact VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![symbol, date, field, digits])?;
+                .prepare_cached("DELETE FROM chainfill_exact WHERE symbol = ?1 AND date = ?2")?
+                .execute(params![symbol, date])?;
+        } else {
+            insert.execute(params![
+                bar.open_ms,
+                date,
+                symbol,
+                record.currency.as_str(),
+                terms.expiry,
+                terms.strike,
+                option_type,
+                open,
+                high,
+                low,
+                close,
+                volume,
+                write.data_source,
+                downloaded_at,
+            ])?;
+        }
+        for (field, real) in (0_i64..).zip(&values) {
+            if let Some(Real { exact: Some(digits), .. }) = real {
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO chainfill_exact VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![symbol, date, field, digits])?;
+            }
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 use crate::store::adoption::Style;
-use crate::store::merge::{Deltas, Entry, Fold};
+use crate::store::merge::{Deltas, Fold};
 use crate::store::row::{Lines, print_bits, storable, storable_symbol};
 use crate::store::text::plain;
 use crate::store::{Batch, Committed, Epoch, ListingRow, StoreError};
@@ -153,7 +153,7 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
         committed.options.push(applied);
     }
     for entry in fold.written() {
-        write_bars(connection, style, entry)?;
+        candles::write(connection, &entry.record, style, entry.writes.values())?;
     }
     for entry in fold.changed() {
         match entry.before {
@@ -163,11 +163,6 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
     }
     write_deltas(connection, &fold.deltas())?;
     Ok(committed)
-}
-
-fn write_bars(connection: &Connection, style: &Style, entry: &Entry) -> Result<(), Trouble> {
-    let terms = Terms::of(&entry.record);
-    entry.writes.values().try_for_each(|write| candles::upsert(connection, &entry.record, &terms, style, write))
 }
 
 fn record_of(connection: &Connection, symbol: &Symbol, lines: &mut Lines) -> Result<Option<OptionRecord>, Trouble> {

@@ -22,7 +22,12 @@ pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trou
             Claimed::Free | Claimed::TakenOver => {}
         }
     }
-    connection.execute("UPDATE chainfill_attempt SET outcome = 'unknown', counted = 1 WHERE outcome IS NULL", [])?;
+    // Of runs before the last one this was done when the last one began.
+    connection.execute(
+        "UPDATE chainfill_attempt SET outcome = 'unknown', counted = 1 \
+         WHERE epoch = (SELECT epoch FROM chainfill_lease) AND outcome IS NULL",
+        [],
+    )?;
     let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
     connection.execute("UPDATE chainfill_lease SET epoch = epoch + 1, held = 1, beat_at = ?1", [wish.now.0])?;
     let epoch: i64 = connection.query_row("SELECT epoch FROM chainfill_lease", [], |row| row.get(0))?;

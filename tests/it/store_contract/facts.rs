@@ -18,12 +18,12 @@ pub(super) fn symbol(name: &str) -> Symbol {
 }
 
 pub(super) fn number(text: &str) -> Option<Decimal> {
-    Some(Decimal::from_str_exact(text).unwrap())
+    (!text.is_empty()).then(|| Decimal::from_str_exact(text).unwrap())
 }
 
 pub(super) fn bar(date: &str, values: [&str; 5]) -> Candle {
     let date: Date = date.parse().unwrap();
-    let [open, high, low, close, volume] = values.map(|text| if text.is_empty() { None } else { number(text) });
+    let [open, high, low, close, volume] = values.map(number);
     Candle { open_ms: Moment::opening_of(date).0, date, open, high, low, close, volume }
 }
 

@@ -83,7 +83,6 @@ CREATE TABLE chainfill_attempt (
     PRIMARY KEY (epoch, seq)
 );
 CREATE INDEX chainfill_attempt_sent ON chainfill_attempt (sent);
-CREATE INDEX chainfill_attempt_open ON chainfill_attempt (epoch) WHERE outcome IS NULL;
 
 CREATE TABLE chainfill_listing (
     fetched_at BIGINT PRIMARY KEY,

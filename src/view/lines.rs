@@ -1,0 +1,158 @@
+//! A log: one line an event, written at once, because people follow it with `tail -f`.
+//!
+//! # Text
+//! `2025-10-26T12:33:00+08:00 [401/6738] ETH-12APR24-3100-C stored: 12 days, 12 inserted`: the local time with its
+//! offset, a blank, the words of [`words`](super::words). The closing summary takes several lines.
+//!
+//! # JSON
+//! One object a line, see [`json`](super::json): `{"v":1,"at":"2025-10-26T04:33:00.000Z","event":"stored",
+//! "symbol":"ETH-12APR24-3100-C","index":401,"total":6738,"state":"stored","was":"pending","rows":12,…}`.
+//! `event` is one of `started`, `listed`, `planned`, `face_found`, `answered`, `stored`, `revised`, `failed`,
+//! `cooldown`, `resumed`, `learned` (with `lesson`), `down`, `up`, `doubted`, `settled`, `store_away`,
+//! `store_back`, `stopping`, `ended`, `summary`; the other fields are those of
+//! [`Event`]. Times are RFC 3339 in UTC with milliseconds, spans end in `_ms` or `_s`. A request that leaves has no
+//! line of its own: its `answered` says all of it.
+
+use std::io::Write;
+
+use jiff::tz::TimeZone;
+
+use super::json;
+use super::numbers::{grouped, percent_tight};
+use super::summary::Summary;
+use super::words;
+use crate::domain::event::Event;
+use crate::domain::forecast;
+use crate::domain::moment::Moment;
+use crate::domain::progress::{Progress, View};
+use crate::limits::PROGRESS_LINE_OPTIONS;
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Which events are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// All of them.
+    All,
+    /// The start, cooldowns, what needs attention, the end and the summary.
+    Summary,
+}
+
+/// Writes a line for each event.
+pub struct Lines {
+    out: Box<dyn Write + Send>,
+    form: Form,
+    level: Level,
+    tz: TimeZone,
+    lost: Lost,
+    counted: u64,
+}
+
+/// Why lines are lost, if they are. Shared with whoever wants to tell it.
+#[derive(Clone, Debug, Default)]
+pub struct Lost(std::sync::Arc<std::sync::OnceLock<String>>);
+
+impl Lost {
+    /// The first error; `None` while all lines were written.
+    pub fn why(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+}
+
+impl Lines {
+    /// Lines of that form, with times in that zone.
+    pub fn new(out: Box<dyn Write + Send>, form: Form, tz: TimeZone) -> Lines {
+        Lines { out, form, level: Level::All, tz, lost: Lost::default(), counted: 0 }
+    }
+
+    /// The same, but only so much is told.
+    #[must_use]
+    pub fn at_level(self, level: Level) -> Lines {
+        Lines { level, ..self }
+    }
+
+    /// Tells later, when the lines themselves are with the run, whether any were lost (B12).
+    pub fn lost(&self) -> Lost {
+        self.lost.clone()
+    }
+
+    fn text(&mut self, at: Moment, event: &Event, progress: &Progress) {
+        if (self.level == Level::All || words::is_main(event))
+            && let Some(words) = words::of(event, at, progress, &self.tz)
+        {
+            self.stamped(at, &words);
+        }
+        if let Event::Stored(done) = event
+            && done.index > 0
+        {
+            self.counted += 1;
+            if self.level == Level::All && self.counted.is_multiple_of(PROGRESS_LINE_OPTIONS) {
+                self.stamped(at, &progress_line(progress, at));
+            }
+        }
+        if let Event::Ended { .. } = event {
+            for line in Summary::of(progress, at).lines() {
+                self.stamped(at, &line);
+            }
+        }
+    }
+
+    fn json(&mut self, at: Moment, event: &Event, progress: &Progress) {
+        if matches!(event, Event::Sent) {
+            return;
+        }
+        if self.level == Level::All || words::is_main(event) {
+            self.write(&json::line(Some(at), event));
+        }
+        if let Event::Ended { .. } = event {
+            self.write(&json::line(Some(at), &Summary::of(progress, at)));
+        }
+    }
+
+    fn stamped(&mut self, at: Moment, words: &str) {
+        let stamp = at.stamp(&self.tz);
+        self.write(&format!("{stamp} {words}"));
+    }
+
+    /// A broken pipe or a full disk must not end a run of twenty hours: the first error is kept, the lines after it
+    /// are tried all the same, because a disk may have room again (P5, B12).
+    fn write(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        if let Err(error) = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()) {
+            let _ = self.lost.0.set(error.to_string()); // the first one says why; those after it say the same
+        }
+    }
+}
+
+impl View for Lines {
+    fn show(&mut self, at: Moment, event: &Event, progress: &Progress) {
+        match self.form {
+            Form::Text => self.text(at, event, progress),
+            Form::Json => self.json(at, event, progress),
+        }
+    }
+}
+
+/// `Progress: 12.3% | Requests: 812 | Records: 9,120 | Left: 14 h 2 min - 15 h 26 min`.
+fn progress_line(progress: &Progress, now: Moment) -> String {
+    let (done, todo) = progress.options();
+    let left = forecast::left(progress, progress.requests_left, now)
+        .map_or_else(|| "being measured".to_owned(), forecast::Range::words);
+    format!(
+        "Progress: {} | Requests: {} | Records: {} | Left: {left}",
+        percent_tight(done, todo),
+        grouped(progress.requests),
+        grouped(progress.rows_inserted)
+    )
+}
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

@@ -1,0 +1,17 @@
+//! What people and machines see. A view draws [`Progress`](crate::domain::progress::Progress) and pages; it asks
+//! nobody, and no fault of a screen or a file stops a run.
+
+pub mod aside;
+pub mod drawing;
+pub mod escape;
+pub mod json;
+pub mod lines;
+pub mod live;
+pub mod missing;
+pub mod numbers;
+pub mod plan;
+pub mod proof;
+pub mod status;
+pub mod summary;
+pub mod table;
+pub mod words;

@@ -1,0 +1,135 @@
+use super::*;
+use crate::domain::governor::quota::Quota;
+use crate::domain::instrument::Currency;
+use crate::domain::progress::{CurrencyProgress, Wait};
+use crate::domain::run::Ending;
+use crate::limits::{HOUR_MS, SECOND_MS};
+
+const START: Moment = Moment(1_761_453_200_000);
+const NOW: Moment = Moment(START.0 + 1_200 * SECOND_MS);
+
+fn zone() -> TimeZone {
+    TimeZone::fixed(jiff::tz::offset(8))
+}
+
+fn tally(currency: &str, pending: u64) -> Tally {
+    let listed = 8_679;
+    let (empty, attention) = (41, 3);
+    let stored = listed - pending - empty - attention;
+    Tally { currency: Currency::stored(currency), listed, pending, stored, empty, attention, rows: stored * 13 }
+}
+
+fn waiting() -> StatusPage {
+    let until = NOW + 1_872 * SECOND_MS;
+    let eth = CurrencyProgress {
+        currency: Currency::stored("ETH"),
+        todo: 6_738,
+        done: 800,
+        stored: 790,
+        empty: 10,
+        attention: 0,
+        rows_inserted: 9_120,
+    };
+    let quota = Quota {
+        requests: 800,
+        window_ms: HOUR_MS,
+        evidence: crate::domain::governor::quota::Evidence::Matched,
+        learned_at: START + 260 * SECOND_MS,
+    };
+    let progress = Progress {
+        phase: Phase::Waiting,
+        started_at: START,
+        working_since: START,
+        phase_since: START + 260 * SECOND_MS,
+        wait: Some(Wait {
+            since: START + 260 * SECOND_MS,
+            until,
+            reason: Reason::Cooldown,
+            next: "ETH-12APR24-3100-C".into(),
+        }),
+        currencies: vec![eth],
+        requests: 802,
+        answers: 802,
+        requests_left: 14_128,
+        bytes: 1_523_000,
+        cooldowns: 1,
+        refusals: 1,
+        quota: Some(quota.clone()),
+        window_used: 800,
+        errors: vec![
+            (START, "HTTP 503 \u{1b}[31m and many more words that do not end before the page does, really".into(), 2),
+            (START, "the connection was reset".into(), 1),
+        ],
+        ..Progress::default()
+    };
+    StatusPage {
+        store: "postgres://postgres@localhost/crypto_data".into(),
+        tallies: vec![tally("ETH", 5_938), tally("BTC", 8_190), tally("BTC_USDC", 12), tally("XRP_USDC", 0)],
+        open: 14_140,
+        bytes: 52_349_999,
+        requests: 4_123,
+        run: Some(LastRun {
+            epoch: 3,
+            pid: 15901,
+            host: "nas".into(),
+            started_at: START,
+            beat_age_ms: 3_000,
+            alive: Some(true),
+            ended_at: None,
+            ending: None,
+        }),
+        progress: Some(progress),
+        throttle: Explanation { quota: Some(quota), used: 800, next_at: Some(until), reason: Some(Reason::Cooldown) },
+    }
+}
+
+fn dead() -> StatusPage {
+    let mut page = waiting();
+    page.run = page.run.map(|run| LastRun { alive: Some(false), beat_age_ms: 600_000, ..run });
+    page
+}
+
+fn idle() -> StatusPage {
+    let mut page = waiting();
+    page.run =
+        page.run.map(|run| LastRun { ended_at: Some(NOW - 60_000), ending: Some(Ending::Stopped), alive: None, ..run });
+    page.progress = None;
+    page.throttle = Explanation { quota: None, used: 12, next_at: None, reason: None };
+    page
+}
+
+fn empty() -> StatusPage {
+    StatusPage { tallies: Vec::new(), open: 0, bytes: 0, requests: 0, run: None, progress: None, ..idle() }
+}
+
+#[test]
+fn the_page_fits_a_small_screen() {
+    // F-U5
+    let mut text = String::new();
+    for (name, page) in [("waiting", waiting()), ("dead", dead()), ("idle", idle()), ("empty", empty())] {
+        for width in [80, 40] {
+            let drawn = page.draw(NOW, &zone(), width, false);
+            assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
+            assert!(width < 80 || drawn.lines().count() < 24, "{drawn}");
+            text.extend([format!("-- {name}, {width} columns\n"), drawn]);
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn colour_is_on_the_verdict_only_where_it_is_wanted() {
+    let drawn = waiting().draw(NOW, &zone(), 80, true);
+    assert!(drawn.starts_with('\u{1b}') && !waiting().draw(NOW, &zone(), 80, false).contains('\u{1b}'));
+}
+
+#[test]
+fn the_page_for_machines() {
+    for page in [waiting(), dead(), idle(), empty()] {
+        let value: serde_json::Value = serde_json::from_str(&page.json(NOW, &zone())).unwrap();
+        assert_eq!(value["v"], 1);
+        assert_eq!(value["verdict"]["sentence"], page.verdict(NOW, &zone()).1);
+        assert_eq!(value["total"]["listed"].as_u64(), Some(page.tallies.iter().map(|one| one.listed).sum()));
+    }
+    insta::assert_snapshot!(waiting().json(NOW, &zone()));
+}
