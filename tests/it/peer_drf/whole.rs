@@ -54,6 +54,11 @@ fn a_lower_page_cap_and_a_listing_by_year_are_followed_to_the_end() {
     let pages: usize = rows_of.values().map(|rows| rows.div_ceil(50).max(1)).sum();
     let asked = drf.accesses().iter().filter(|access| access.path.contains("expiry=")).count();
     assert_eq!(asked, pages);
+    // Again, years later: of this year and the next nothing is listed, and that is no empty listing.
+    let before = drf.accesses().len();
+    backfill(&desk, &drf).ends_with(0);
+    assert_eq!(drf.accesses().len(), before + 2);
+    assert_whole(&desk, &drf);
 }
 
 #[test]
