@@ -157,19 +157,20 @@ impl Run {
         let now = self.now();
         let Some(listing) = self.listing.take() else { return };
         let mut names = listing.names;
-        if names.is_empty() {
+        let year_of = |record: &OptionRecord| record.instrument.as_ref().map(|instrument| instrument.expiry.year());
+        let was_asked = |record: &OptionRecord| year_of(record).is_some_and(|year| listing.asked.contains(&year));
+        // This year and the next may well hold nothing yet; what was listed there does not go all at once.
+        let gone = names.is_empty() && self.records.iter().any(|record| record.listed && was_asked(record));
+        if self.ability.listing_by_year == Proven::Yes {
+            // Years that were not asked for are as they were.
+            let kept = self.records.iter().filter(|record| record.listed && !was_asked(record));
+            names.extend(kept.map(|record| record.symbol.clone()));
+        }
+        if names.is_empty() || gone {
             self.stop(Stop::at_vendor(
                 "the vendor's listing is empty; nothing was changed. Try again later, or look at --api-url.".into(),
             ));
             return;
-        }
-        if self.ability.listing_by_year == Proven::Yes {
-            // Years that were not asked for are as they were.
-            let kept = |record: &&OptionRecord| {
-                let year = record.instrument.as_ref().map(|instrument| instrument.expiry.year());
-                record.listed && year.is_none_or(|year| !listing.asked.contains(&year))
-            };
-            names.extend(self.records.iter().filter(kept).map(|record| record.symbol.clone()));
         }
         self.batch.listing = Some(compare(&self.records, &names, now, listing.requests));
     }

@@ -3,8 +3,10 @@
 #![allow(clippy::missing_panics_doc, unreachable_pub, missing_docs)]
 #![allow(clippy::duration_suboptimal_units, clippy::unnecessary_literal_bound)]
 
+mod crash;
 mod engine;
 mod names;
+mod peer_drf;
 mod rig;
 mod store_contract;
 mod tidy;

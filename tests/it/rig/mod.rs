@@ -2,10 +2,13 @@
 //!
 //! Everything that is started here ends with the test that started it, also when that test panics or is killed.
 
+pub mod archive;
 pub mod drf;
 pub mod home;
 mod itself;
 pub mod postgres;
+pub mod program;
+pub mod simulated;
 pub mod world;
 
 use std::path::{Path, PathBuf};

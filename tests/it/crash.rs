@@ -1,0 +1,5 @@
+//! The real program, killed and crowded: whatever is done to it, nothing is lost, doubled or hidden.
+
+mod crowd;
+mod ended;
+mod killed;

@@ -1,0 +1,129 @@
+//! SIGKILL at random moments, on both stores.
+
+use std::time::Duration;
+
+use chainfill::vendor::Face;
+use chainfill::vendor::settings::{Settings, parse_counts};
+use fastrand::Rng;
+
+use crate::rig::archive::{Archive, Loss};
+use crate::rig::postgres::Postgres;
+use crate::rig::program::{Desk, Program};
+use crate::rig::simulated::Simulated;
+
+/// Kills that the tests hold; `scripts/kill` asks for more.
+const KILLS_SQLITE: u32 = 60;
+const KILLS_POSTGRES: u32 = 10;
+
+/// A kill comes at the latest so long after the start: most archives are far from complete by then.
+const ALIVE_MS_MAX: u64 = 500;
+
+/// Exit code: some options need attention.
+const ATTENTION: i32 = 3;
+
+/// What one archive went through.
+#[derive(Default)]
+struct Story {
+    kills: u32,
+    runs: u32,
+    rows: usize,
+}
+
+#[test]
+fn killed_at_random_on_sqlite_nothing_is_lost() {
+    // F-P3, F-B1, I2, I3, I4, I5
+    let mut rng = seeded();
+    let mut kills = asked_for("CHAINFILL_KILLS", KILLS_SQLITE);
+    let mut number = 0;
+    while kills > 0 {
+        let desk = Desk::new();
+        let archive = Archive::Sqlite(desk.database());
+        kills -= tell(number, &archive, &desk, &mut rng, kills);
+        number += 1;
+    }
+}
+
+#[test]
+fn killed_at_random_on_postgres_nothing_is_lost() {
+    // F-P3, F-B1, I2, I3, I4, I5
+    let mut rng = seeded();
+    let mut kills = asked_for("CHAINFILL_KILLS_POSTGRES", KILLS_POSTGRES);
+    let pg = Postgres::start();
+    let mut number = 0;
+    while kills > 0 {
+        let desk = Desk::new();
+        let archive = Archive::Postgres(&pg, pg.database());
+        kills -= tell(number, &archive, &desk, &mut rng, kills);
+        number += 1;
+    }
+}
+
+/// One archive from nothing to complete, killed on the way; the faces of the vendor take turns. Says how many
+/// kills it took.
+fn tell(number: u32, archive: &Archive<'_>, desk: &Desk, rng: &mut Rng, kills_max: u32) -> u32 {
+    let by_expiry = number % 2 == 1;
+    let vendor = Simulated::start(Settings {
+        seed: rng.u64(..),
+        face: if by_expiry { Face::Expiry2026 } else { Face::Symbol2025 },
+        counts: parse_counts(if by_expiry { "BTC=1200,ETH=1200" } else { "BTC=110,ETH=90" }).unwrap(),
+        page_rows_max: if by_expiry { 200 } else { 5_000 },
+        throttles: Vec::new(),
+        faults: "all=0.05".parse().unwrap(),
+        latency_ms: 3,
+        keeps_log: true,
+        ..Settings::default()
+    });
+    let story = fill(archive, desk, &vendor, rng, kills_max);
+    desk.chainfill(&["verify", "--store", &archive.url()]).ends_with(0);
+    let loss = archive.compare(vendor.truth(), &vendor.served());
+    let face = if by_expiry { "expiry" } else { "symbol" };
+    let Story { kills, runs, rows } = story;
+    println!("archive {number} by {face}: {kills} kills, {runs} runs, {rows} rows; {loss:?}");
+    assert_eq!(loss, Loss::default());
+    kills
+}
+
+/// Starts, kills, starts again, until all is there.
+fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, kills_max: u32) -> Story {
+    let mut story = Story::default();
+    loop {
+        story.runs += 1;
+        let mut running = backfill(archive, desk, vendor).spawn();
+        if story.kills < kills_max {
+            // Every other kill falls into the start: the tables, the lease, the listing.
+            let most_ms = if rng.bool() { ALIVE_MS_MAX } else { ALIVE_MS_MAX / 5 };
+            let alive_ms = rng.u64(..most_ms);
+            if running.lives_for(Duration::from_millis(alive_ms)) {
+                story.kills += u32::from(running.kill());
+                continue;
+            }
+        }
+        let ended = running.wait();
+        match ended.code {
+            Some(0) => break,
+            Some(ATTENTION) => {
+                desk.chainfill(&["retry", "--attention", "--store", &archive.url()]).ends_with(0);
+            }
+            _ => panic!("{:?}\n{}\n{}", ended.code, ended.said(), archive.last_words()),
+        }
+    }
+    story.rows = vendor.truth().values().map(Vec::len).sum();
+    story
+}
+
+fn backfill<'a>(archive: &Archive<'_>, desk: &'a Desk, vendor: &Simulated) -> Program<'a> {
+    let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &archive.url()];
+    desk.chainfill(&args).key("simulated-key").deadline_s(120)
+}
+
+/// A generator whose seed is printed, and can be given again.
+fn seeded() -> Rng {
+    let given = std::env::var("CHAINFILL_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    println!("CHAINFILL_SEED={seed} tells the same story");
+    Rng::with_seed(seed)
+}
+
+fn asked_for(name: &str, otherwise: u32) -> u32 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number of kills"))
+}

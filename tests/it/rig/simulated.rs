@@ -1,0 +1,93 @@
+//! The simulated vendor behind a real socket, in this process, so that a test can look at its log and its truth.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use chainfill::clock::{Clock as _, SystemClock};
+use chainfill::domain::candle::Candle;
+use chainfill::vendor::Vendor;
+use chainfill::vendor::server::Server;
+use chainfill::vendor::settings::Settings;
+use tokio::sync::oneshot;
+
+/// A vendor that listens. It ends when this is dropped.
+pub struct Simulated {
+    /// `http://127.0.0.1:PORT/v1`, for `--api-url`.
+    pub base_url: String,
+    vendor: Arc<Mutex<Vendor>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Simulated {
+    /// Starts one on a free port.
+    pub fn start(settings: Settings) -> Simulated {
+        let vendor = Arc::new(Mutex::new(Vendor::new(settings)));
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = std::sync::mpsc::channel();
+        let its_vendor = Arc::clone(&vendor);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let clock = SystemClock::start();
+                let any = SocketAddr::from(([127, 0, 0, 1], 0));
+                let server = Server::bind(any, its_vendor, move || clock.now()).await.unwrap();
+                tell.send(server.url()).unwrap();
+                let _ = stopped.await;
+                server.stop().await;
+            });
+        });
+        let base_url = told.recv().expect("the vendor listens");
+        Simulated { base_url, vendor, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The vendor itself.
+    pub fn vendor(&self) -> MutexGuard<'_, Vendor> {
+        self.vendor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every bar of every listed option.
+    pub fn truth(&self) -> BTreeMap<String, Vec<Candle>> {
+        let vendor = self.vendor();
+        let bars = |name: &str| vendor.truth(name).iter().map(|bar| bar.candle().expect("a bar")).collect();
+        vendor.names().iter().map(|name| (name.to_string(), bars(name))).collect()
+    }
+
+    /// How often each query came, by the words that the journal has for it.
+    pub fn served(&self) -> BTreeMap<String, u64> {
+        let vendor = self.vendor();
+        let mut served = BTreeMap::new();
+        for access in vendor.log().kept() {
+            *served.entry(journal_words(&access.path)).or_default() += 1;
+        }
+        served
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the journal calls a request for a path.
+fn journal_words(path: &str) -> String {
+    let of = |name: &str| {
+        let (_, parameters) = path.split_once('?')?;
+        parameters.split('&').find_map(|pair| pair.split_once('=').filter(|(its, _)| *its == name).map(|(_, v)| v))
+    };
+    match (of("symbol"), of("currency"), of("expiry"), of("year")) {
+        (Some(symbol), ..) => symbol.to_owned(),
+        (_, Some(currency), Some(expiry), _) => match of("offset").unwrap_or("0") {
+            "0" => format!("{currency} {expiry}"),
+            offset => format!("{currency} {expiry} +{offset}"),
+        },
+        (.., Some(year)) => format!("the listing of {year}"),
+        _ => "the listing".to_owned(),
+    }
+}
