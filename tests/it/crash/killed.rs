@@ -15,6 +15,9 @@ use crate::rig::simulated::Simulated;
 const KILLS_SQLITE: u32 = 60;
 const KILLS_POSTGRES: u32 = 10;
 
+/// Kills of one archive: then it may end, so that many archives meet many kills.
+const KILLS_AN_ARCHIVE: u32 = 50;
+
 /// A kill comes at the latest so long after the start: most archives are far from complete by then.
 const ALIVE_MS_MAX: u64 = 500;
 
@@ -73,7 +76,7 @@ fn tell(number: u32, archive: &Archive<'_>, desk: &Desk, rng: &mut Rng, kills_ma
         keeps_log: true,
         ..Settings::default()
     });
-    let story = fill(archive, desk, &vendor, rng, kills_max);
+    let story = fill(archive, desk, &vendor, rng, kills_max.min(KILLS_AN_ARCHIVE));
     desk.chainfill(&["verify", "--store", &archive.url()]).ends_with(0);
     let loss = archive.compare(vendor.truth(), &vendor.served());
     let face = if by_expiry { "expiry" } else { "symbol" };
