@@ -65,7 +65,10 @@ pub const BACKOFF_MS_MAX: i64 = 60_000;
 pub const OUTAGE_MS_MAX: i64 = 6 * HOUR_MS;
 
 /// How long a vendor that has not answered once may be tried at the start of a run.
-pub const FIRST_ANSWER_MS_MAX: i64 = 30_000;
+pub const FIRST_ANSWER_MS_MAX: i64 = 20_000;
+
+/// Tries that the back-off counts at the most until a vendor has said its first word: four seconds of pause.
+pub const SILENT_TRIES: u32 = 3;
 
 /// Empty answers in a row that are doubted until an option known to hold data has answered (S5).
 pub const EMPTIES_DOUBTED: usize = 8;
@@ -99,10 +102,13 @@ pub const BLIND_WAIT_MS_MAX: i64 = HOUR_MS;
 
 /// Successes without a 429 after which an unknown throttle is no longer feared: until then one request
 /// is in flight at a time, so that meeting the limit costs one 429 and not one for each request in flight.
-pub const SERIAL_SUCCESSES: usize = 2_000;
+pub const SERIAL_SUCCESSES: usize = 1_200;
 
 /// A learned quota is tried for one request more this often, so that a raised one is noticed (T7).
 pub const RAISE_PROBE_MS: i64 = 6 * HOUR_MS;
+
+/// The same for a window of a second.
+pub const RAISE_PROBE_MS_SECOND: i64 = 60_000;
 
 /// Requests that the governor remembers: more than any window seen holds.
 pub const LOG_REQUESTS_MAX: usize = 100_000;
@@ -218,6 +224,9 @@ pub const ERROR_GROUPS_MAX: usize = 10;
 
 /// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
 pub const SCREEN_LINES_MAX: usize = 1_024;
+
+/// Bytes that are handed to a slow screen at once.
+pub const SCREEN_BYTES_MAX: usize = 1 << 16;
 
 /// How often the live view draws, at the most, and how often without news.
 pub const DRAW_MS_MIN: i64 = 100;

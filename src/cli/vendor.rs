@@ -75,7 +75,12 @@ impl VendorCommand {
             .await
             .map_err(|error| Failure::usage(&format!("--listen {} cannot be used: {error}", self.listen)))?;
         screen::print(&format!("listening on {}: {options} options, {}", server.url(), self.throttle));
-        let _ = tokio::signal::ctrl_c().await;
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .map_err(|error| Failure::unexpected(&error))?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
         server.stop().await;
         if let Ok(vendor) = vendor.lock() {
             let log = vendor.log();

@@ -102,9 +102,7 @@ pub fn judge(failure: Failure, now: Moment, at: Circumstance) -> Verdict {
         }
         Failure::Refused | Failure::OtherLanguage => again(REFUSED_TRIES_MAX),
         Failure::OtherOption | Failure::Endless | Failure::BadValue => again(TRIES_MAX),
-        Failure::Trouble if at.down => {
-            Verdict::Again { at: now + backoff_ms(at.tries.max(3), at.jitter), counts: false }
-        }
+        Failure::Trouble if at.down => Verdict::Again { at: now + backoff_ms(at.tries, at.jitter), counts: false },
         Failure::Trouble => again(TRIES_MAX),
     }
 }

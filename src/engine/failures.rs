@@ -8,7 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::ledger::Happening;
 use crate::domain::moment::Moment;
 use crate::domain::verdict::{Asks, Circumstance, Failure, Verdict, backoff_ms, judge};
-use crate::limits::{FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX};
+use crate::limits::{FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX, SILENT_TRIES};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 use crate::store::OptionNews;
@@ -104,7 +104,9 @@ impl Run {
             (true, true) => Asks::Probe,
             (true, false) => Asks::Expiry,
         };
-        let circumstance = Circumstance { tries: work.tries, alike, down, asks, jitter: self.random.f64() };
+        // A vendor that has not said a word yet is asked often, and given up soon: most likely a slip of the pen.
+        let tries = if self.failures.spoke { work.tries } else { work.tries.min(SILENT_TRIES) };
+        let circumstance = Circumstance { tries, alike, down, asks, jitter: self.random.f64() };
         match judge(failure, now, circumstance) {
             Verdict::Again { at, counts } => {
                 work.tries -= u32::from(!counts);
@@ -138,6 +140,7 @@ impl Run {
 
     fn vendor_down(&mut self, fault: &Fault, now: Moment) {
         let tries = self.failures.in_a_row - FAILURES_DOWN + 3;
+        let tries = if self.failures.spoke { tries } else { tries.min(SILENT_TRIES) };
         self.failures.hold_until = Some(now + backoff_ms(tries, self.random.f64()));
         if self.failures.down_since.is_none() {
             self.failures.down_since = Some(now);

@@ -74,6 +74,7 @@ impl Run {
                 let news = names.iter().any(|name| !known.contains(name));
                 listing.asked.push(year);
                 listing.barren = if names.is_empty() { listing.barren + 1 } else { 0 };
+                let ignored = names_before(&names, year);
                 if std::mem::take(&mut listing.probing) {
                     self.ability.listing_by_year = if news { Proven::Yes } else { Proven::No };
                     self.batch.ability = Some(self.ability.clone());
@@ -81,6 +82,13 @@ impl Run {
                         listing.left = all_years(now.date().year());
                         listing.left.retain(|ask| *ask != ListingAsk::Year(year));
                     }
+                }
+                if self.ability.listing_by_year == Proven::Unknown && !names.is_empty() {
+                    self.ability.listing_by_year = if ignored { Proven::No } else { Proven::Yes };
+                    self.batch.ability = Some(self.ability.clone());
+                }
+                if ignored {
+                    listing.left.clear(); // the year made no difference: this is the whole list
                 }
                 listing.names.extend(names);
                 if !listing.names.is_empty() && listing.barren >= LISTING_BARREN_YEARS {
@@ -99,15 +107,17 @@ impl Run {
         }
         listing.requests += 1;
         match ask {
+            // Only a year that brings names will prove it: the refusal may be an accident.
             ListingAsk::All if self.ability.listing_by_year == Proven::Unknown => {
-                self.ability.listing_by_year = Proven::Yes;
                 listing.left = all_years(self.ports.clock.now().date().year());
             }
             // The vendor has no such year; the list that came without one is whole.
             ListingAsk::Year(_) if std::mem::take(&mut listing.probing) => self.ability.listing_by_year = Proven::No,
             _ => return false,
         }
-        self.batch.ability = Some(self.ability.clone());
+        if self.ability.listing_by_year != Proven::Unknown {
+            self.batch.ability = Some(self.ability.clone());
+        }
         self.ask_listing();
         true
     }
@@ -174,6 +184,12 @@ impl Run {
         }
         self.batch.listing = Some(compare(&self.records, &names, now, listing.requests));
     }
+}
+
+/// Whether a year's list names options that had ended before that year: then the vendor ignored the year.
+fn names_before(names: &[Symbol], year: i16) -> bool {
+    let expiries = names.iter().filter_map(|name| Instrument::parse(name.as_str()).ok());
+    expiries.into_iter().any(|instrument| instrument.expiry.year() < year)
 }
 
 /// The years to ask for, the last one first: the list is worked off from its end.

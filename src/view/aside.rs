@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::limits::{SCREEN_END_MS_MAX, SCREEN_LINES_MAX};
+use crate::limits::{SCREEN_BYTES_MAX, SCREEN_END_MS_MAX, SCREEN_LINES_MAX};
 
 /// Hands each write to a thread of its own. Where that one is held up, lines are dropped, and their number is said
 /// once it goes on. For screens; a log file must keep each line.
@@ -31,7 +31,13 @@ impl Aside {
 
 /// Until the other side is gone, or the reader of `out` is (P5).
 fn write_all(mut out: Box<dyn Write + Send>, lines: &Receiver<Vec<u8>>) {
-    for line in lines {
+    for mut line in lines {
+        // What has gathered meanwhile goes with it: a burst costs one write, not one for each line.
+        while line.len() < SCREEN_BYTES_MAX
+            && let Ok(more) = lines.try_recv()
+        {
+            line.extend_from_slice(&more);
+        }
         if out.write_all(&line).and_then(|()| out.flush()).is_err() {
             return;
         }

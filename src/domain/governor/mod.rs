@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
 use crate::limits::{
-    BLIND_WAIT_MS_FIRST, BLIND_WAIT_MS_MAX, LOG_REQUESTS_MAX, RAISE_PROBE_MS, RETRY_AFTER_S_MAX, SECOND_MS,
-    SERIAL_SUCCESSES, WINDOW_SLACK_MS, WINDOW_SLACK_PARTS,
+    BLIND_WAIT_MS_FIRST, BLIND_WAIT_MS_MAX, LOG_REQUESTS_MAX, RAISE_PROBE_MS, RAISE_PROBE_MS_SECOND, RETRY_AFTER_S_MAX,
+    SECOND_MS, SERIAL_SUCCESSES, WINDOW_SLACK_MS, WINDOW_SLACK_PARTS,
 };
 use quota::{Counted, Evidence, Finding, Quota};
 
@@ -271,7 +271,7 @@ impl Governor {
         let Some(quota) = &self.memory.quota else { return false };
         let last = self.memory.probed_at.unwrap_or(quota.learned_at).max(quota.learned_at);
         self.in_flight == 0
-            && last.until_ms(now) >= RAISE_PROBE_MS.max(quota.window_ms)
+            && last.until_ms(now) >= probe_every_ms(quota)
             && now.until_ms(until) >= quota.window_ms / 10
     }
 
@@ -399,6 +399,12 @@ fn leaves_window(counted: &Counted, quota: &Quota) -> Moment {
 
 fn slack_ms(span_ms: i64) -> i64 {
     WINDOW_SLACK_MS + span_ms / WINDOW_SLACK_PARTS
+}
+
+/// How often one request more than the quota is tried. A window of a second may be a misread accident, and would
+/// make a day's job last a week: it is doubted sooner.
+fn probe_every_ms(quota: &Quota) -> i64 {
+    if quota.window_ms <= SECOND_MS { RAISE_PROBE_MS_SECOND } else { RAISE_PROBE_MS.max(quota.window_ms) }
 }
 
 /// `first_ms`, doubled so many times, an hour at the most.

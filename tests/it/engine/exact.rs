@@ -59,6 +59,17 @@ async fn a_listing_by_year_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_refused_listing_does_not_make_every_later_one_dearer() {
+    // F-S8
+    let world = World::new(Settings { faults: "s8@1".parse().unwrap(), ..small("BTC=150,ETH=150") });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    let before = world.requests();
+    world.backfill().await.unwrap();
+    assert_eq!(world.requests() - before, 1, "the listing alone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_vendor_told_to_answer_expiries_that_cannot_ends_the_run() {
     let mut world = World::new(small("BTC=120"));
     world.settings.query = QueryMode::Expiry;

@@ -55,6 +55,11 @@ impl Simulated {
         vendor.names().iter().map(|name| (name.to_string(), bars(name))).collect()
     }
 
+    /// Requests that came, refused ones included.
+    pub fn requests(&self) -> u64 {
+        self.vendor().log().requests
+    }
+
     /// How often each query came, by the words that the journal has for it.
     pub fn served(&self) -> BTreeMap<String, u64> {
         let vendor = self.vendor();

@@ -1,0 +1,12 @@
+//! The command line, as a user meets it.
+
+mod journey;
+mod refusals;
+
+use crate::rig::program::Desk;
+use crate::rig::simulated::Simulated;
+
+/// A vendor of a few options, and a folder to work in.
+fn start(vendor: chainfill::vendor::Settings) -> (Desk, Simulated) {
+    (Desk::new(), Simulated::start(vendor))
+}

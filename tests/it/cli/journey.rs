@@ -1,0 +1,156 @@
+//! The whole job from an empty folder, on both stores.
+
+use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
+use chainfill::vendor::{Face, Settings};
+
+use super::start;
+use crate::rig::postgres::Postgres;
+
+fn vendor(face: Face) -> Settings {
+    let counts = parse_counts("BTC=60,ETH=40").unwrap();
+    Settings { counts, face, throttles: Vec::new(), keeps_log: true, ..Settings::default() }
+}
+
+#[test]
+fn from_an_empty_folder_to_a_proof_on_sqlite() {
+    let (desk, vendor) = start(vendor(Face::Symbol2025));
+    let api = ["--api-url", &vendor.base_url];
+    let said = desk.chainfill(&["status"]).ends_with(8).said();
+    assert!(said.contains("no archive") && said.contains("chainfill backfill"), "{said}");
+
+    let plan = desk.chainfill(&["plan"]).args(&api).key(KEY_DEFAULT).ends_with(0).out;
+    assert!(plan.contains("100 options take"), "{plan}");
+    let again = desk.chainfill(&["plan", "--json"]).args(&api).key(KEY_DEFAULT).ends_with(0).out;
+    let plan: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!((&plan["v"], &plan["options"]), (&1.into(), &100.into()), "{plan}");
+    let listings = vendor.requests();
+    assert!(listings <= 2, "F-U6: the second plan uses the kept listing; {listings} requests");
+
+    let run = desk.chainfill(&["backfill", "--max-rate", "none"]).args(&api).key(KEY_DEFAULT).ends_with(0);
+    assert!(run.out.contains("[1/60] BTC-") && run.out.contains("[40/40] ETH-"), "{}", run.out);
+    assert!(run.out.contains("BACKFILL COMPLETE! 100 of 100 options are known"), "{}", run.out);
+    let log = std::fs::read_to_string(desk.path().join("logs/full-backfill.log")).unwrap();
+    assert!(log.contains("[60/60] BTC-") && log.contains("BACKFILL COMPLETE!"));
+
+    let before = vendor.requests();
+    insta::assert_snapshot!("missing", desk.chainfill(&["missing", "--list"]).ends_with(0).out);
+    insta::assert_snapshot!("proof", desk.chainfill(&["verify"]).ends_with(0).out);
+    let status = desk.chainfill(&["status"]).ends_with(0).out;
+    assert!(status.starts_with("Done: complete, 100 of 100."), "{status}");
+    let json: serde_json::Value =
+        serde_json::from_str(&desk.chainfill(&["status", "--json"]).ends_with(0).out).unwrap();
+    assert_eq!(json["verdict"]["health"], "done");
+    assert_eq!(vendor.requests(), before, "F-U6: looking costs no request");
+
+    // A row deleted and a bit flipped by hand are named (F-B13); retry and backfill mend them.
+    let table = rusqlite::Connection::open(desk.database()).unwrap();
+    let one: String = table
+        .query_row("SELECT symbol FROM cryptodatadownload_options_daily ORDER BY symbol LIMIT 1", [], |row| row.get(0))
+        .unwrap();
+    table.execute("DELETE FROM cryptodatadownload_options_daily WHERE symbol = ?1", [&one]).unwrap();
+    drop(table);
+    let proof = desk.chainfill(&["verify"]).ends_with(3).out;
+    assert!(proof.contains(&format!("{one} rows are missing")), "{proof}");
+    desk.chainfill(&["retry", &one]).ends_with(0);
+    desk.chainfill(&["backfill", "--quiet"]).args(&api).key(KEY_DEFAULT).ends_with(0);
+    desk.chainfill(&["verify"]).ends_with(0);
+    assert_eq!(vendor.requests(), before + 2, "the listing and that option");
+}
+
+#[test]
+fn the_users_own_queries_run_unchanged_on_postgres() {
+    // F-B14: a table of the older script is adopted on the way.
+    let postgres = Postgres::start();
+    let url = postgres.database();
+    let (desk, vendor) = start(vendor(Face::Expiry2026));
+    let mut truth = vendor.truth().into_iter();
+    let (symbol, bars) = truth.find(|(symbol, bars)| symbol.starts_with("ETH") && !bars.is_empty()).unwrap();
+    postgres.psql(
+        &url,
+        "CREATE TABLE cryptodatadownload_options_daily (id SERIAL PRIMARY KEY, unix_timestamp BIGINT, date DATE, \
+         symbol VARCHAR(50), currency VARCHAR(10), expiry_date DATE, strike NUMERIC(20,8), option_type VARCHAR(4), \
+         price_open NUMERIC(20,8), price_high NUMERIC(20,8), price_low NUMERIC(20,8), price_close NUMERIC(20,8), \
+         volume_traded NUMERIC(20,8), data_source VARCHAR(50), downloaded_at TIMESTAMP, UNIQUE (symbol, date))",
+    );
+    let first = &bars[0];
+    postgres.psql(
+        &url,
+        &format!(
+            "INSERT INTO cryptodatadownload_options_daily (unix_timestamp, date, symbol, currency, expiry_date, strike, \
+             option_type, price_open, price_high, price_low, price_close, volume_traded, data_source, downloaded_at) \
+             VALUES ({}, '{}', '{symbol}', 'ETH', '{}', 1, 'C', {}, {}, {}, {}, {}, 'CDD', '2021-01-01')",
+            first.open_ms,
+            first.date,
+            first.date,
+            first.open.unwrap(),
+            first.high.unwrap(),
+            first.low.unwrap(),
+            first.close.unwrap(),
+            first.volume.unwrap()
+        ),
+    );
+    let args = ["backfill", "ETH", "BTC", "--store", &url, "--api-url", &vendor.base_url, "--max-rate", "none"];
+    let run = desk.chainfill(&args).key(KEY_DEFAULT).ends_with(0);
+    assert!(run.said().contains("adopted 1 rows of an older script"), "{}", run.said());
+    assert!(run.out.contains("BACKFILL COMPLETE!"), "{}", run.out);
+    let rows: usize = vendor.truth().values().map(Vec::len).sum();
+    let with_rows = vendor.truth().values().filter(|bars| !bars.is_empty()).count();
+    let counted = postgres.psql(
+        &url,
+        "SELECT COUNT(*) as total_records, COUNT(DISTINCT symbol) as total_options, \
+         pg_total_relation_size('cryptodatadownload_options_daily') > 0 as total_size \
+         FROM cryptodatadownload_options_daily",
+    );
+    assert_eq!(counted.trim(), format!("{rows}|{with_rows}|t"));
+    let by_currency = postgres.psql(
+        &url,
+        "SELECT currency, COUNT(*) as records, COUNT(DISTINCT symbol) as options, MIN(expiry_date - date) \
+         FROM cryptodatadownload_options_daily GROUP BY currency ORDER BY currency",
+    );
+    assert_eq!(by_currency.trim().lines().count(), 2, "{by_currency}");
+    desk.chainfill(&["verify", "--store", &url]).ends_with(0);
+    let status = desk.chainfill(&["status", "--store", &url]).ends_with(0).out;
+    assert!(status.starts_with("Done: complete, 100 of 100."), "{status}");
+}
+
+#[test]
+fn no_byte_of_the_key_is_printed_logged_stored_or_sent_elsewhere() {
+    // F-I9
+    let key = "canary0e1f2a3b4c5d6e7f";
+    let settings =
+        Settings { key: key.to_owned().into(), faults: "all=0.1".parse().unwrap(), ..vendor(Face::Symbol2025) };
+    let (desk, vendor) = start(settings);
+    let api = ["--api-url", &vendor.base_url];
+    let good = desk.chainfill(&["backfill", "--max-rate", "none", "--json"]).args(&api).key(key).ends_with(0);
+    let bad = desk.chainfill(&["backfill"]).args(&api).key(&format!("{key}x")).ends_with(7);
+    assert!(bad.said().contains("key"), "{}", bad.said());
+    for text in [good.said(), bad.said()] {
+        assert!(!text.contains(key));
+    }
+    let mut files = vec![desk.path().to_owned()];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()), "{}", path.display());
+        }
+    }
+    let vendor = vendor.vendor();
+    assert!(vendor.log().kept().iter().all(|access| !access.path.contains(key)), "the key is in no URL");
+}
+
+#[test]
+fn at_the_limit_a_run_ends_as_told_and_says_when_to_go_on() {
+    // F-T14
+    let throttles = vec!["20/hour".parse().unwrap()];
+    let (desk, vendor) = start(Settings { throttles, ..vendor(Face::Symbol2025) });
+    let args = ["backfill", "--max-rate", "none", "--on-limit", "exit", "--api-url", &vendor.base_url];
+    let run = desk.chainfill(&args).key(KEY_DEFAULT).ends_with(5);
+    assert!(run.out.contains("resume_after 20"), "{}", run.out);
+    let served = vendor.requests();
+    desk.chainfill(&args).key(KEY_DEFAULT).ends_with(5);
+    assert_eq!(vendor.requests(), served, "F-T9: a restart sends nothing inside the cooldown");
+    let status = desk.chainfill(&["status"]).ends_with(0).out;
+    assert!(status.contains("20 requests per hour"), "{status}");
+}
