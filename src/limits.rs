@@ -38,6 +38,9 @@ pub const CONCURRENCY_MAX: u32 = 64;
 /// Requests in flight at once unless told otherwise.
 pub const CONCURRENCY_DEFAULT: u32 = 4;
 
+/// Without a pace, requests in the journal for each one that may be in flight.
+pub const ANNOUNCED_AHEAD: u32 = 4;
+
 /// Requests a second unless told otherwise.
 pub const RATE_PER_S_DEFAULT: f64 = 5.0;
 

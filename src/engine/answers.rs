@@ -65,6 +65,7 @@ impl Run {
             }
             Err(fault) => self.failed(work, &fault, now),
         }
+        self.send_next();
     }
 
     fn read(&self, ask: &Ask, response: &Response) -> Result<Good, Fault> {

@@ -64,7 +64,7 @@ impl Run {
     /// Whether the next commit waits a moment, because answers that are on their way can go with it. A commit
     /// costs as much for one answer as for four.
     fn gathers(&mut self, now: Moment) -> bool {
-        if self.flights.is_empty() || self.batch.listing.is_some() || self.stop.is_some() {
+        if (self.flights.is_empty() && self.runway.is_empty()) || self.batch.listing.is_some() || self.stop.is_some() {
             return false;
         }
         now < *self.gather_until.get_or_insert(now + GATHER_MS)

@@ -58,6 +58,8 @@ impl Run {
             Some(known) => {
                 self.doubt.asking = true;
                 self.queue.canary_only(true);
+                let now = self.ports.clock.now();
+                self.clear_runway(now);
                 self.tell(Event::Doubted { empties, known: known.to_string() });
                 self.queue.push_first(Work { ask: Ask::Canary(known), tries: 0 });
             }

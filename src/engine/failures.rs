@@ -144,6 +144,7 @@ impl Run {
         self.failures.hold_until = Some(now + backoff_ms(tries, self.random.f64()));
         if self.failures.down_since.is_none() {
             self.failures.down_since = Some(now);
+            self.clear_runway(now);
             self.tell(Event::Down { why: fault.to_string() });
         }
     }

@@ -50,14 +50,25 @@ impl Run {
         self.departing.push(Departure { seq: self.seq, work, permit });
     }
 
-    /// Sends what was committed, unless a cooldown began in the meantime (I6).
+    /// Takes in what was committed, and sends what may be in flight.
     pub(super) fn take_off(&mut self, departures: Vec<Departure>) {
+        self.runway.extend(departures);
+        self.send_next();
+    }
+
+    /// Sends from the runway while there is room in flight and the store is there. Once a cooldown has begun, or the
+    /// run is to end, what is left on it never leaves (I6).
+    pub(super) fn send_next(&mut self) {
         let now = self.now();
-        for departure in departures {
-            if self.stop.is_some() || !self.governor.still_holds(&departure.permit, now) {
-                self.ground(departure, now);
-                continue;
+        while let Some(next) = self.runway.front() {
+            if self.stop.is_some() || !self.governor.still_holds(&next.permit, now) {
+                self.clear_runway(now);
+                return;
             }
+            if self.flights.len() >= self.settings.pace.concurrency as usize || self.store_is_away() {
+                return;
+            }
+            let Some(departure) = self.runway.pop_front() else { return };
             self.tell(Event::Sent);
             let request = self.request_of(&departure.work.ask);
             let (transport, sent) = (self.ports.transport.clone(), now);
@@ -69,8 +80,15 @@ impl Run {
         }
     }
 
+    /// Takes back all that is announced and has not left; in the queue it keeps its order.
+    pub(super) fn clear_runway(&mut self, now: Moment) {
+        while let Some(departure) = self.runway.pop_back() {
+            self.ground(departure, now);
+        }
+    }
+
     /// Takes an announced request back: it never left.
-    pub(super) fn ground(&mut self, departure: Departure, now: Moment) {
+    fn ground(&mut self, departure: Departure, now: Moment) {
         let Departure { seq, work, permit } = departure;
         let _ = self.governor.settle(permit, now, Returned::Unsent);
         self.batch.settled.push(Settled {

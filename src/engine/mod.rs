@@ -14,7 +14,7 @@ mod planning;
 mod queue;
 mod shutdown;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +34,8 @@ use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
 use crate::http::Transport;
 use crate::limits::{
-    BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX, SECOND_MS,
-    UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
+    ANNOUNCED_AHEAD, BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX,
+    SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
 use crate::store::{Batch, Epoch, Order, Store, StoreError};
@@ -141,6 +141,13 @@ pub async fn run(
     run.close().await
 }
 
+/// Without a pace to keep, more permits are taken than may be in flight: their attempts go into the journal together,
+/// and their answers into the store. A commit costs as much for one as for sixteen.
+fn with_ahead(pace: Pace) -> Pace {
+    let ahead = if pace.spacing_ms == 0 { ANNOUNCED_AHEAD } else { 1 };
+    Pace { concurrency: pace.concurrency.saturating_mul(ahead), ..pace }
+}
+
 struct Run {
     ports: Ports,
     settings: Settings,
@@ -153,6 +160,8 @@ struct Run {
     scope: Scope,
     listing: Option<Listing>,
     queue: Queue,
+    /// Requests that are in the journal and leave when one of those in flight is back.
+    runway: VecDeque<Departure>,
     /// What the next commit writes, and the requests that it lets go.
     batch: Batch,
     departing: Vec<Departure>,
@@ -183,7 +192,7 @@ impl Run {
             Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms + delay_ms }
         });
         loaded.throttle.cooldown_until = loaded.throttle.cooldown_until.map(|until| until + shift_ms);
-        let governor = Governor::new(settings.pace, loaded.throttle.clone(), counted);
+        let governor = Governor::new(with_ahead(settings.pace), loaded.throttle.clone(), counted);
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
             listing: Some(Listing::start(&loaded.ability, loaded.listing.as_ref(), now)),
@@ -195,6 +204,7 @@ impl Run {
             scope: Scope::default(),
             queue: Queue::default(),
             batch: Batch::default(),
+            runway: VecDeque::new(),
             departing: Vec::new(),
             committing: None,
             gather_until: None,

@@ -64,6 +64,7 @@ impl Run {
             let _ = self.governor.settle(departure.permit, now, crate::domain::governor::Returned::Unsent);
             self.queue.push_first(departure.work);
         }
+        self.clear_runway(now);
     }
 
     /// Whether nothing is left to do.
@@ -72,7 +73,12 @@ impl Run {
             let waited = stop.deadline.is_some_and(|deadline| now >= deadline);
             return (self.flights.is_empty() || waited) && (self.all_committed() || self.store_is_away());
         }
-        if !self.flights.is_empty() || !self.queue.is_empty() || self.listing.is_some() || !self.all_committed() {
+        if !self.flights.is_empty()
+            || !self.runway.is_empty()
+            || !self.queue.is_empty()
+            || self.listing.is_some()
+            || !self.all_committed()
+        {
             return false;
         }
         if self.believe_rest() {
