@@ -53,6 +53,11 @@ impl Run {
     /// Takes in what was committed, and sends what may be in flight.
     pub(super) fn take_off(&mut self, departures: Vec<Departure>) {
         self.runway.extend(departures);
+        let now = self.now();
+        let in_flight = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
+        if self.failures.hold_until(now, in_flight).is_some() {
+            self.clear_runway(now); // the vendor went down while these were written
+        }
         self.send_next();
     }
 
