@@ -1,6 +1,6 @@
 //! The run: one loop that lets requests go, takes answers in, and commits what they say.
 //!
-//! All state is in [`Run`], owned by the loop; nothing is shared, nothing is locked. What leaves was committed
+//! All state is in `Run`, owned by the loop; nothing is shared, nothing is locked. What leaves was committed
 //! to the journal before (I5); what is told was committed before (I2).
 
 mod answers;

@@ -2,10 +2,10 @@
 //!
 //! # Text
 //! `2025-10-26T12:33:00+08:00 [401/6738] ETH-12APR24-3100-C stored: 12 days, 12 inserted`: the local time with its
-//! offset, a blank, the words of [`words`](super::words). The closing summary takes several lines.
+//! offset, a blank, the words of [`words`]. The closing summary takes several lines.
 //!
 //! # JSON
-//! One object a line, see [`json`](super::json): `{"v":1,"at":"2025-10-26T04:33:00.000Z","event":"stored",
+//! One object a line, see [`json`]: `{"v":1,"at":"2025-10-26T04:33:00.000Z","event":"stored",
 //! "symbol":"ETH-12APR24-3100-C","index":401,"total":6738,"state":"stored","was":"pending","rows":12,…}`.
 //! `event` is one of `started`, `listed`, `planned`, `face_found`, `answered`, `stored`, `revised`, `failed`,
 //! `cooldown`, `resumed`, `learned` (with `lesson`), `down`, `up`, `doubted`, `settled`, `store_away`,

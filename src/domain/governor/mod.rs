@@ -145,8 +145,8 @@ pub struct Governor {
     trusted: bool,
     /// A probe went through: the quota is higher than thought, and climbs until the next 429.
     climbing: bool,
-    /// Requests in flight while the quota was learned: each that comes back counted adds one to it.
-    uncounted_until: Option<Moment>,
+    /// Requests in the second before the last refusal that asked for a second's wait.
+    suspected: Option<u32>,
 }
 
 impl Governor {
@@ -166,7 +166,7 @@ impl Governor {
             successes,
             trusted,
             climbing: false,
-            uncounted_until: None,
+            suspected: None,
         }
     }
 
@@ -291,11 +291,6 @@ impl Governor {
         self.memory.refusals = 0;
         let Some(mut quota) = self.memory.quota.clone() else { return Vec::new() };
         let before = quota.clone();
-        if self.uncounted_until.is_some_and(|at| permit.granted <= at) {
-            quota.requests += 1; // it was on its way while the quota was learned, and the vendor counted it
-            self.memory.quota = Some(quota);
-            return Vec::new();
-        }
         if self.successes >= quota.requests as usize {
             self.trusted = true;
         }
@@ -352,9 +347,20 @@ impl Governor {
         let refused = Counted { sent: permit.granted, done: now };
         match quota::find(self.log.make_contiguous(), self.memory.quota.as_ref(), refused, wait_s) {
             Finding::Nothing => self.trusted = false,
-            Finding::Quota(quota) => {
+            // "A second" fits any pace, so one refusal says nothing: two must agree on the number (T8, a stray 429).
+            Finding::Quota(quota) if self.memory.quota.is_none() && self.is_news_of_a_second(&quota) => {
+                self.trusted = false;
+            }
+            Finding::Quota(mut quota) => {
+                // No more than the known number was let go, and the last of them was refused: it is too high by one at
+                // the least, however many this log counts at the window's edge.
+                if let Some(known) = self.memory.quota.as_ref().filter(|known| known.window_ms == quota.window_ms)
+                    && !permit.probe
+                    && !self.climbing
+                {
+                    quota.requests = quota.requests.min(known.requests.saturating_sub(1)).max(1);
+                }
                 self.trusted = quota.evidence == Evidence::Matched;
-                self.uncounted_until = (self.in_flight > 0).then_some(now);
                 match self.memory.quota.replace(quota.clone()) {
                     None => lessons.push(Lesson::Learned(quota)),
                     Some(from) if (from.requests, from.window_ms) != (quota.requests, quota.window_ms) => {
@@ -376,6 +382,10 @@ impl Governor {
                 lessons.push(Lesson::Foreign { slots });
             }
         }
+    }
+
+    fn is_news_of_a_second(&mut self, quota: &Quota) -> bool {
+        quota.window_ms <= SECOND_MS && self.suspected.replace(quota.requests) != Some(quota.requests)
     }
 
     fn forget(&mut self, now: Moment) {

@@ -56,6 +56,9 @@ pub enum Finding {
     Nothing,
 }
 
+/// One request in so many may be counted into a neighbouring window: it was under way when the window's edge passed.
+const EDGE_PARTS: usize = 50;
+
 /// The windows of Django REST Framework: a second, a minute, an hour, a day.
 const WINDOWS_MS: [i64; 4] = [1_000, 60_000, 3_600_000, 86_400_000];
 
@@ -77,12 +80,14 @@ pub fn find(log: &[Counted], known: Option<&Quota>, refused: Counted, wait_s: i6
     {
         return quota(requests, known.window_ms, Evidence::Matched);
     }
-    let possible = WINDOWS_MS.iter().copied().filter(|window_ms| wait_s * SECOND_MS < window_ms + SECOND_MS);
+    // At a steady pace a short wait fits several windows. The longest is taken: a window taken too long costs some
+    // waiting, one taken too short a refusal each time.
+    let possible = WINDOWS_MS.iter().rev().copied().filter(|window_ms| wait_s * SECOND_MS < window_ms + SECOND_MS);
     if known.is_none_or(|known| known.evidence == Evidence::Computed) {
         for window_ms in possible {
             // A shorter window would have refused before, had as many been sent in it before.
             if let Some(requests) = match_oldest(log, window_ms, refused, &opens)
-                && most_in_window(log, window_ms) <= requests
+                && most_in_window(log, window_ms) <= requests + 1 + requests / EDGE_PARTS
             {
                 return quota(requests, window_ms, Evidence::Matched);
             }
@@ -117,7 +122,10 @@ impl Span {
 /// The requests since the oldest one that the vendor can still have counted, if the 429 speaks of that one.
 fn match_oldest(log: &[Counted], window_ms: i64, refused: Counted, opens: &Span) -> Option<usize> {
     let first = first_counted(log, window_ms, refused);
-    log.get(first).filter(|oldest| opens.holds_exit_of(oldest, window_ms)).map(|_| log.len() - first)
+    log.get(first).filter(|oldest| opens.holds_exit_of(oldest, window_ms))?;
+    // Those at the window's edge may be gone already: counting them would cost a refusal, leaving them out a slot.
+    let gone = log.partition_point(|counted| counted.sent + window_ms <= refused.done);
+    Some((log.len() - gone).max(1))
 }
 
 /// The same, or the requests since a later one: a vendor that was restarted forgot those before it (T6).
