@@ -71,7 +71,12 @@ fn assert_whole(desk: &Desk, drf: &Drf) {
 fn assert_journaled(desk: &Desk, drf: &Drf) {
     let sent = Archive::Sqlite(desk.database()).sent();
     let accesses = drf.accesses();
-    assert_eq!(sent.len(), accesses.len(), "{sent:#?}\n{accesses:#?}");
+    // A killed run may have announced requests that never left: nobody knows, and they say so. Without a kill there
+    // is none of these, and the two logs are equal.
+    let unknown = "SELECT COUNT(*) FROM chainfill_attempt WHERE outcome = 'unknown'";
+    let unknown: usize = reader(&desk.database()).query_row(unknown, [], |row| row.get(0)).unwrap();
+    let possible = accesses.len()..=accesses.len() + unknown;
+    assert!(possible.contains(&sent.len()), "{unknown} unknown\n{sent:#?}\n{accesses:#?}");
 }
 
 /// 0.02 and 0.0200 are one number; 0.1 and 0.1000000000000000055 are two.
