@@ -74,8 +74,8 @@ fn assert_journaled(desk: &Desk, drf: &Drf) {
     // A killed run may have announced requests that never left: nobody knows, and they say so. Without a kill there
     // is none of these, and the two logs are equal.
     let unknown = "SELECT COUNT(*) FROM chainfill_attempt WHERE outcome = 'unknown'";
-    let unknown: usize = reader(&desk.database()).query_row(unknown, [], |row| row.get(0)).unwrap();
-    let possible = accesses.len()..=accesses.len() + unknown;
+    let unknown: u32 = reader(&desk.database()).query_row(unknown, [], |row| row.get(0)).unwrap();
+    let possible = accesses.len()..=accesses.len() + unknown as usize;
     assert!(possible.contains(&sent.len()), "{unknown} unknown\n{sent:#?}\n{accesses:#?}");
 }
 
