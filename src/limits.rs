@@ -147,6 +147,9 @@ pub const STOP_MS_MAX: i64 = 4_000;
 /// How long `chainfill stop` waits for the run to end.
 pub const STOP_WAIT_MS_MAX: u64 = 30_000;
 
+/// How long `pause`, `resume`, `pace` and `retry` wait until the run has taken the order: it looks each second.
+pub const ORDER_WAIT_MS_MAX: u64 = 10_000;
+
 /// Pause between two tries to reach a store that went away, first and longest (B3).
 pub const STORE_RETRY_MS_FIRST: u64 = 250;
 /// See [`STORE_RETRY_MS_FIRST`].
@@ -241,6 +244,30 @@ pub const SCREEN_END_MS_MAX: u64 = 1_000;
 
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;
+
+/// Requests that an option's own story tells of.
+pub const STORY_ATTEMPTS_MAX: usize = 50;
+
+/// Points that a run's course is kept in, and how long one is at first: four minutes, then ever coarser.
+pub const PULSE_POINTS_MAX: usize = 240;
+/// See [`PULSE_POINTS_MAX`].
+pub const PULSE_STEP_MS: i64 = SECOND_MS;
+
+/// Over how long a rate is told as the present one, at the most and at the least.
+pub const RATE_SPAN_MS: i64 = 60_000;
+/// See [`RATE_SPAN_MS`].
+pub const RATE_SPAN_MS_MIN: i64 = 5_000;
+
+/// Options that must be known before the bars of all are guessed from them.
+pub const ROWS_GUESS_OPTIONS_MIN: u64 = 100;
+
+/// Words on a run's finish: the least time between two, the part of the run's age that it grows to, and how many are
+/// kept. At a ninth of its age apart, 128 reach from a minute to years.
+pub const FORECAST_EVERY_MS_MIN: i64 = 60_000;
+/// See [`FORECAST_EVERY_MS_MIN`].
+pub const FORECAST_GAP_PARTS: i64 = 8;
+/// See [`FORECAST_EVERY_MS_MIN`].
+pub const FORECASTS_KEPT_MAX: usize = 128;
 
 /// A second, an hour and a day in milliseconds.
 pub const SECOND_MS: i64 = 1_000;

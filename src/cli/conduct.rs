@@ -49,6 +49,7 @@ pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str) -> (
         limit: None,
         empty_days: EMPTY_DAYS_DEFAULT,
         only_listing: false,
+        store_bytes: 0,
         api: api.to_owned(),
         identity,
         earlier: None,
@@ -61,7 +62,9 @@ pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str) -> (
 pub(super) async fn conduct(conduct: Conduct, clock: SystemClock) -> Result<Report, Failure> {
     let Conduct { store, api_url, key, views, mut settings } = conduct;
     let transport = Http::new(&api_url, key.as_ref(), settings.pace.concurrency as usize)?;
-    settings.earlier = store.glance().await?.run.map(|run| run.identity);
+    let glance = store.glance(clock.now()).await?;
+    settings.earlier = glance.run.map(|run| run.identity);
+    settings.store_bytes = glance.bytes;
     let claim = Claim { identity: settings.identity.clone(), now: clock.now(), alive: process::alive };
     let epoch = store.begin(&claim).await?;
     let ports =

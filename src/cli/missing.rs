@@ -25,7 +25,7 @@ impl Missing {
         } else {
             None
         };
-        let page = MissingPage { currencies: store.glance().await?.tallies, options };
+        let page = MissingPage { currencies: store.glance(now).await?.tallies, options };
         screen::print(&if context.common.json { page.json(now) } else { page.draw(screen::width()) });
         Ok(0)
     }

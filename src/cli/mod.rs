@@ -6,25 +6,27 @@ mod conduct;
 mod demo;
 mod failure;
 mod missing;
+mod orders;
 mod pages;
 mod plan;
 mod retry;
 mod screen;
 mod shell;
 mod status;
-mod stop;
 mod vendor;
 mod verify;
 mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
 
 use crate::config::{API_URL_VARIABLE, STORE_DEFAULT, STORE_VARIABLE, Surroundings};
 use crate::source::cryptodatadownload::BASE_URL;
-use crate::store::{Mode, Opened, StoreUrl};
+use crate::store::{Lookout, Mode, Opened, Outside, StoreUrl};
 pub use failure::Failure;
 
 const EXIT_CODES: &str = "\
@@ -81,6 +83,10 @@ struct Common {
     #[arg(long, global = true)]
     json: bool,
 
+    /// The time zone of what people read, such as Asia/Hong_Kong [default: the system's, or TZ]
+    #[arg(long, global = true, value_name = "ZONE")]
+    tz: Option<String>,
+
     /// When to use colour; NO_COLOR is honoured
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
@@ -112,7 +118,13 @@ enum Command {
     /// Prove from the store alone that nothing is missing
     Verify(verify::Verify),
     /// End the running backfill cleanly, and wait until it has
-    Stop(stop::Stop),
+    Stop(orders::Stop),
+    /// Let the running backfill send nothing until it is resumed
+    Pause(orders::Pause),
+    /// Let a paused backfill go on
+    Resume(orders::Resume),
+    /// Change the pace of the running backfill
+    Pace(orders::PaceCommand),
     /// Put options back to pending, so that they are asked for again
     Retry(retry::Retry),
     /// Run the whole job against the simulated vendor: no key, about a minute
@@ -163,6 +175,9 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Missing(command) => command.run(&common).await,
         Command::Verify(command) => command.run(&common).await,
         Command::Stop(command) => command.run(&common).await,
+        Command::Pause(command) => command.run(&common).await,
+        Command::Resume(command) => command.run(&common).await,
+        Command::Pace(command) => command.run(&common).await,
         Command::Retry(command) => command.run(&common).await,
         Command::Demo(command) => command.run(&common).await,
         Command::Vendor(command) => command.run().await,
@@ -186,6 +201,20 @@ impl Context {
     fn api_url(&self) -> String {
         let named = self.common.api_url.clone().or_else(|| self.surroundings.variable(API_URL_VARIABLE));
         named.unwrap_or_else(|| BASE_URL.to_owned())
+    }
+
+    /// A look at the store that changes nothing in it.
+    fn lookout(&self) -> Result<Arc<dyn Outside>, Failure> {
+        Ok(Arc::new(Lookout::new(self.store_url()?)))
+    }
+
+    /// The time zone of what people read.
+    fn tz(&self) -> Result<TimeZone, Failure> {
+        let Some(name) = &self.common.tz else { return Ok(TimeZone::system()) };
+        TimeZone::get(name).map_err(|_| {
+            Failure::usage(&format!("{} is no time zone", name.escape_debug()))
+                .hint("write one like Asia/Hong_Kong, Europe/Berlin or UTC")
+        })
     }
 
     async fn open(&self, mode: Mode) -> Result<Opened, Failure> {

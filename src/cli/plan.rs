@@ -1,7 +1,6 @@
 //! `chainfill plan`: what there is, what there will be, and what it takes.
 
 use clap::Args;
-use jiff::tz::TimeZone;
 
 use super::backfill::PaceFlags;
 use super::conduct::{Conduct, conduct, settings};
@@ -14,6 +13,7 @@ use crate::domain::instrument::Currency;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::plan::{Chains, Due, Horizon, Wanted, by_symbol, cheapest_cover, wanted};
 use crate::domain::run::Ending;
+use crate::sight;
 use crate::store::{Glance, Mode};
 use crate::view::plan::{PlanPage, Work};
 
@@ -57,7 +57,7 @@ pub(super) async fn show(
         screen::note(&super::pages::adopted(adopted));
     }
     let store = opened.store;
-    let mut glance = store.glance().await?;
+    let mut glance = store.glance(SystemClock::start().now()).await?;
     if refresh || glance.listing.is_none() {
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
@@ -69,7 +69,7 @@ pub(super) async fn show(
         if report.ending != Ending::Complete {
             return Err(Failure { code: report.ending.exit_code(), what: report.words, hint: None });
         }
-        glance = store.glance().await?;
+        glance = store.glance(SystemClock::start().now()).await?;
     }
     let now = SystemClock::start().now();
     let records = store.load(now).await?.records;
@@ -93,7 +93,7 @@ pub(super) async fn show(
         listed_at: glance.listing.as_ref().map(|listing| listing.fetched_at),
         tallies: glance.tallies,
     };
-    let text = if context.common.json { page.json(now) } else { page.draw(now, &TimeZone::system(), screen::width()) };
+    let text = if context.common.json { page.json(now) } else { page.draw(now, &context.tz()?, screen::width()) };
     screen::print(&text);
     Ok(0)
 }
@@ -110,7 +110,7 @@ fn work(
     now: crate::domain::moment::Moment,
 ) -> Vec<Work> {
     let chains = Chains::of(records);
-    let used = super::status::explain(glance, now).used;
+    let used = sight::explain(glance, now).used;
     let quota = glance.throttle.quota.as_ref();
     let pace_ms = pace.max_rate.spacing_ms();
     let mut before = (0_u64, 0_u64);

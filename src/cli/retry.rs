@@ -5,11 +5,12 @@ use clap::Args;
 use super::{Context, Failure, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::instrument::Symbol;
-use crate::domain::ledger::{Happening, OptionRecord, OptionState};
+use crate::domain::ledger::{Happening, OptionRecord};
 use crate::domain::moment::Moment;
+use crate::domain::order::{Order, Which};
 use crate::domain::run::Ending;
 use crate::process;
-use crate::store::{Batch, Claim, Mode, OptionNews, RunEnd};
+use crate::store::{Batch, Claim, Mode, OptionNews, RunEnd, StoreError};
 
 /// Put options back to pending, so that they are asked for again.
 #[derive(Debug, Args)]
@@ -27,26 +28,33 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// Puts them back.
+    /// Puts them back: by the run that is at work, else right here.
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
         // Opened to be read first: nothing is created where there is nothing to put back.
-        context.open(Mode::Read).await?;
-        let store = context.open(Mode::Write).await?.store;
+        let reader = context.open(Mode::Read).await?.store;
         let clock = SystemClock::start();
         let now = clock.now();
+        self.check(&reader.load(now).await?.records)?;
+        let which = self.which();
+        drop(reader);
+        let store = context.open(Mode::Write).await?.store;
         let command = "chainfill retry".to_owned();
         let claim = Claim { identity: process::identity(&clock, command), now, alive: process::alive };
-        let epoch = store.begin(&claim).await?;
-        let records = store.load(now).await?.records;
-        let chosen = self.chosen(&records);
-        let result = match &chosen {
-            Ok(symbols) => store.commit(epoch, &self.batch(symbols, now)).await.map(drop),
-            Err(_) => Ok(()),
+        let epoch = match store.begin(&claim).await {
+            Ok(epoch) => epoch,
+            // One writer (I7): the run that is at work puts them back itself.
+            Err(StoreError::Held(_)) => {
+                drop(store);
+                return super::orders::follow(context, Order::Retry(which), "asks for them again").await;
+            }
+            Err(error) => return Err(error.into()),
         };
+        let symbols = which.of(&store.load(now).await?.records);
+        let result = store.commit(epoch, &batch(&which, &symbols, now)).await.map(drop);
         let end = RunEnd { at: clock.now(), ending: Ending::Complete, progress: None };
         store.end(epoch, &end).await?;
         result?;
-        let count = chosen?.len();
+        let count = symbols.len();
         if context.common.json {
             screen::print_json(&serde_json::json!({ "v": 1, "pending_again": count }));
         } else {
@@ -55,7 +63,12 @@ impl Retry {
         Ok(0)
     }
 
-    fn chosen(&self, records: &[OptionRecord]) -> Result<Vec<Symbol>, Failure> {
+    fn which(&self) -> Which {
+        Which { symbols: self.symbols.clone(), attention: self.attention, empty: self.empty }
+    }
+
+    /// A name that nobody knows is a slip of the pen (U1).
+    fn check(&self, records: &[OptionRecord]) -> Result<(), Failure> {
         for name in &self.symbols {
             if !records.iter().any(|record| record.symbol.as_str() == name) {
                 let known = records.iter().map(|record| record.symbol.as_str());
@@ -64,27 +77,19 @@ impl Retry {
                 return Err(failure.hint(near.unwrap_or_else(|| "chainfill missing --list names options".to_owned())));
             }
         }
-        let wanted = |record: &&OptionRecord| {
-            record.instrument.is_some()
-                && (self.symbols.iter().any(|name| name == record.symbol.as_str())
-                    || (self.attention && record.state == OptionState::Attention)
-                    || (self.empty && record.state == OptionState::Empty))
-        };
-        Ok(records.iter().filter(wanted).map(|record| record.symbol.clone()).collect())
+        Ok(())
     }
+}
 
-    fn batch(&self, symbols: &[Symbol], at: Moment) -> Batch {
-        let news = |symbol: &Symbol| OptionNews {
-            symbol: symbol.clone(),
-            happening: Happening::PutBack,
-            candles: Vec::new(),
-            flaws: Vec::new(),
-            at,
-            data_source: "cryptodatadownload",
-        };
-        let named = self.symbols.join(" ");
-        let action =
-            format!("retry attention={} empty={} {named}: {} options", self.attention, self.empty, symbols.len());
-        Batch { at, options: symbols.iter().map(news).collect(), action: Some(action), ..Batch::default() }
-    }
+fn batch(which: &Which, symbols: &[Symbol], at: Moment) -> Batch {
+    let news = |symbol: &Symbol| OptionNews {
+        symbol: symbol.clone(),
+        happening: Happening::PutBack,
+        candles: Vec::new(),
+        flaws: Vec::new(),
+        at,
+        data_source: "cryptodatadownload",
+    };
+    let action = format!("retry {}: {} options", which.words(), symbols.len());
+    Batch { at, options: symbols.iter().map(news).collect(), action: Some(action), ..Batch::default() }
 }

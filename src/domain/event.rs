@@ -1,6 +1,6 @@
 //! What happened in a run. Events are told after the commit that makes them true (I2).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::governor::quota::Quota;
 use super::governor::{Lesson, Reason};
@@ -8,6 +8,7 @@ use super::instrument::{Currency, Symbol};
 use super::ledger::OptionState;
 use super::moment::Moment;
 use super::run::Ending;
+use super::tally::Tally;
 
 /// Something that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +26,8 @@ pub enum Event {
         pid: u32,
         /// The quota that runs before this one learned.
         quota: Option<Quota>,
+        /// Least time between two requests.
+        spacing_ms: i64,
     },
     /// A listing is committed.
     Listed {
@@ -41,6 +44,8 @@ pub enum Event {
     },
     /// The options to ask for are known, currency by currency.
     Planned {
+        /// What is there before the first of them is asked for; with the first plan of a run.
+        before: Option<Before>,
         /// Options to ask for.
         todo: Vec<(Currency, u64)>,
         /// Requests that this will take, as far as can be known.
@@ -133,6 +138,24 @@ pub enum Event {
     },
     /// It can be reached again.
     StoreBack,
+    /// A person paused the run: nothing is sent until it is told to go on.
+    Paused,
+    /// The pause is over.
+    Unpaused,
+    /// A person changed the pace.
+    Paced {
+        /// Least time between two requests now; 0 for none.
+        spacing_ms: i64,
+    },
+    /// A person wants options asked for again.
+    PutBack {
+        /// How many.
+        options: u64,
+        /// Options that the run asks for now, currency by currency.
+        todo: Vec<(Currency, u64)>,
+        /// Requests that the new ones take.
+        requests: u64,
+    },
     /// The run is asked to end.
     Stopping {
         /// By what.
@@ -147,6 +170,15 @@ pub enum Event {
         /// When it makes sense to go on.
         resume_after: Option<Moment>,
     },
+}
+
+/// The archive before a run, once the listing is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// The counts of every currency.
+    pub tallies: Vec<Tally>,
+    /// Size of the table.
+    pub bytes: u64,
 }
 
 /// What became of one option.

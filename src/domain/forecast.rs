@@ -2,7 +2,7 @@
 
 use super::governor::quota::Quota;
 use super::moment::Moment;
-use super::progress::Progress;
+use super::progress::{Phase, Progress};
 use crate::limits::{HOUR_MS, PACE_ANSWERS_MIN, SERIAL_SUCCESSES};
 
 /// What the vendor's quota was seen to be in 2025: 800 to 1000 an hour, 400 at the worst. Used for the range
@@ -42,10 +42,14 @@ pub fn pace_ms(progress: &Progress, now: Moment) -> Option<i64> {
         .then(|| (working_ms / i64::try_from(progress.answers).unwrap_or(i64::MAX)).max(1))
 }
 
-/// The time in which a run was not in a cooldown.
+/// The time in which a run was neither in a cooldown nor paused.
 pub fn worked_ms(progress: &Progress, now: Moment) -> i64 {
-    let waiting_ms = progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(now).max(0));
-    (progress.started_at.until_ms(now) - progress.cooldown_ms - waiting_ms).max(0)
+    let idle_ms = match (&progress.wait, progress.phase) {
+        (_, Phase::Paused) => progress.phase_since.until_ms(now).max(0),
+        (Some(wait), _) => wait.since.until_ms(now).max(0),
+        (None, _) => 0,
+    };
+    (progress.started_at.until_ms(now) - progress.cooldown_ms - progress.idle_ms - idle_ms).max(0)
 }
 
 /// How long a run still takes for so many requests, cooldowns to come included; `None` while its pace is measured.

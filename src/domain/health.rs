@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::forecast::{span_words, worked_ms};
+use super::forecast::span_words;
 use super::moment::Moment;
+use super::outlook::Rate;
 use super::progress::{Phase, Progress, Wait};
 use super::run::Ending;
 use super::tally::Tally;
@@ -128,6 +129,9 @@ pub fn working(progress: &Progress, now: Moment, tz: &TimeZone) -> (Health, Stri
         Phase::StoreAway => {
             (away, format!("the store cannot be reached since {}; nothing is sent meanwhile{last}.", since()))
         }
+        Phase::Paused => {
+            (Health::Fine, format!("paused by request since {}; `chainfill resume` lets it go on.", since()))
+        }
         Phase::Stopping => (Health::Fine, "stopping; what is under way is finished first.".to_owned()),
         Phase::Ended => (Health::Fine, "ended.".to_owned()),
         Phase::Waiting => match &progress.wait {
@@ -174,22 +178,10 @@ fn fetching(progress: &Progress, last: &str, now: Moment) -> (Health, String) {
         1 => "; 1 option needs attention".to_owned(),
         more => format!("; {more} options need attention"),
     };
-    match rate(progress, now) {
+    match Rate::now(progress, now).and_then(Rate::words) {
         Some(rate) => (Health::Fine, format!("downloading, {rate}{attention}.")),
         None => (Health::Fine, format!("downloading{attention}.")),
     }
-}
-
-/// `4.8 options/s`, cooldowns left out; per minute where that is less than one in two seconds.
-pub fn rate(progress: &Progress, now: Moment) -> Option<String> {
-    let (done, _) = progress.options();
-    let worked_ms = worked_ms(progress, now);
-    if done == 0 || worked_ms < 1_000 {
-        return None;
-    }
-    #[allow(clippy::cast_precision_loss)] // a rate for the eye
-    let per_s = done as f64 * 1000.0 / worked_ms as f64;
-    Some(if per_s >= 0.5 { format!("{per_s:.1} options/s") } else { format!("{:.1} options/min", per_s * 60.0) })
 }
 
 /// `waiting for the vendor until 13:20:15 (31 min 12 s left), then ETH-12APR24-3100-C`.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::governor::Reason;
 use crate::domain::instrument::Currency;
+use crate::domain::milestone::Reached;
 use crate::domain::progress::CurrencyProgress;
 use crate::limits::{HOUR_MS, SECOND_MS};
 
@@ -43,6 +44,7 @@ fn fetching(now: Moment) -> Progress {
         empty: 0,
         attention: 0,
         rows_inserted: 5_000,
+        reached: Reached::default(),
     };
     Progress {
         phase: Phase::Fetching,

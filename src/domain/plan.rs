@@ -72,6 +72,27 @@ pub fn due(record: &OptionRecord, horizon: Horizon) -> Option<Due> {
     (record.state == OptionState::Empty && old).then_some(Due::OldEmpty)
 }
 
+/// The earliest moment at which an option that is known, and listed, can bring news again; `None` where that is never,
+/// or now (pending), or a person's turn. A store keeps it, so that what is due can be counted without reading it all.
+pub fn due_again_at(record: &OptionRecord, empty_days: u32) -> Option<Moment> {
+    let instrument = record.instrument.as_ref()?;
+    match (record.state, record.fetched_at) {
+        (OptionState::Pending | OptionState::Attention, _) => None,
+        (OptionState::Stored | OptionState::Empty, None) => Some(Moment(i64::MIN)),
+        (state, Some(fetched)) => {
+            let traded_on = fetched < instrument.expires_at() + PUBLISH_LAG_MS;
+            let grown = (fetched - PUBLISH_LAG_MS).bar_boundary() + DAY_MS + PUBLISH_LAG_MS;
+            let old = fetched + i64::from(empty_days) * DAY_MS;
+            match (traded_on, state == OptionState::Empty) {
+                (true, true) => Some(grown.min(old)),
+                (true, false) => Some(grown),
+                (false, true) => Some(old),
+                (false, false) => None,
+            }
+        }
+    }
+}
+
 /// The options that can bring news, in the order in which they are asked for: the currencies as given, then by
 /// expiry, strike and type.
 pub fn wanted(records: &[OptionRecord], currencies: &[Currency], horizon: Horizon) -> Vec<Wanted> {
@@ -196,6 +217,26 @@ mod tests {
         empty.state = OptionState::Attention;
         assert_eq!(due(&empty, horizon(at + 900 * DAY_MS)), None);
         assert_eq!(due(&record("BTC-what"), horizon(at)), None, "F-X6: no request for a name that does not parse");
+    }
+
+    #[test]
+    fn when_an_option_is_due_again_is_when_it_becomes_due() {
+        let expiry = Moment::opening_of(Date::constant(2024, 4, 17));
+        for state in [OptionState::Stored, OptionState::Empty] {
+            for hours in (-100..100).map(|n| n * 7) {
+                let mut one = stored("BTC-17APR24-60000-C", expiry + hours * HOUR_MS);
+                one.state = state;
+                match due_again_at(&one, 30) {
+                    Some(at) => {
+                        assert!(due(&one, horizon(at)).is_some(), "{state:?} {hours}");
+                        assert_eq!(due(&one, horizon(at - 1)), None, "{state:?} {hours}");
+                    }
+                    None => assert_eq!(due(&one, horizon(expiry + 9_000 * DAY_MS)), None),
+                }
+            }
+        }
+        let adopted = OptionRecord { fetched_at: None, ..stored("BTC-17APR24-60000-C", expiry) };
+        assert!(due_again_at(&adopted, 30).is_some_and(|at| at < expiry), "due at once");
     }
 
     #[test]

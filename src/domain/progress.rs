@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Event;
+use super::event::{Before, Event};
+use super::expectation::{self, Said};
 use super::governor::quota::Quota;
 use super::governor::{Lesson, Reason};
 use super::instrument::Currency;
+use super::latency::Latencies;
 use super::ledger::OptionState;
+use super::milestone::Reached;
 use super::moment::Moment;
+use super::pulse::Pulse;
 use super::run::Ending;
 use crate::limits::ERRORS_KEPT_MAX;
 
@@ -23,12 +27,20 @@ pub struct Progress {
     pub phase_since: Moment,
     /// When it started.
     pub started_at: Moment,
+    /// Whether a person paused it.
+    pub paused: bool,
+    /// What it would do if it were not paused.
+    pub beneath: Phase,
     /// When it was last free to work: at its start, or at the end of its last wait.
     pub working_since: Moment,
     /// What it waits for, while it waits.
     pub wait: Option<Wait>,
+    /// What was there before it.
+    pub before: Option<Before>,
     /// Its currencies, in their order.
     pub currencies: Vec<CurrencyProgress>,
+    /// Least time between two requests, as a person wants it; 0 for none.
+    pub spacing_ms: i64,
     /// Requests that left.
     pub requests: u64,
     /// Answers that came, good or bad.
@@ -39,8 +51,10 @@ pub struct Progress {
     pub outcomes: BTreeMap<String, u64>,
     /// Decoded bytes of all answers.
     pub bytes: u64,
-    /// Sum of all answers' latencies.
-    pub latency_ms: i64,
+    /// How long answers took.
+    pub latencies: Latencies,
+    /// How it went over time.
+    pub pulse: Pulse,
     /// Bars that are new.
     pub rows_inserted: u64,
     /// Bars that were there.
@@ -53,6 +67,8 @@ pub struct Progress {
     pub cooldowns: u64,
     /// Time spent in them, the present one not counted.
     pub cooldown_ms: i64,
+    /// Time spent paused, the present pause not counted.
+    pub idle_ms: i64,
     /// 429s.
     pub refusals: u64,
     /// 429s in a row with nothing between, where they are so many that the key looks blocked.
@@ -67,6 +83,8 @@ pub struct Progress {
     pub accepted_at: Option<Moment>,
     /// The last errors in words, oldest first, with how often each came in a row.
     pub errors: Vec<(Moment, String, u64)>,
+    /// What was said of the finish, oldest first.
+    pub forecasts: Vec<Said>,
     /// How it ended.
     pub ending: Option<Ending>,
 }
@@ -88,6 +106,8 @@ pub enum Phase {
     VendorDown,
     /// The store cannot be reached.
     StoreAway,
+    /// A person paused it.
+    Paused,
     /// It finishes what is under way.
     Stopping,
     /// It ended.
@@ -124,6 +144,9 @@ pub struct CurrencyProgress {
     pub attention: u64,
     /// Bars that are new.
     pub rows_inserted: u64,
+    /// When a quarter, a half, three quarters and all of it were done.
+    #[serde(default)]
+    pub reached: Reached,
 }
 
 /// Draws a run. It never asks the engine, and never fails it.
@@ -132,22 +155,60 @@ pub trait View: Send {
     fn show(&mut self, at: Moment, event: &Event, progress: &Progress);
 }
 
+impl CurrencyProgress {
+    /// A currency of which nothing is done yet.
+    pub fn planned(currency: Currency, todo: u64) -> CurrencyProgress {
+        CurrencyProgress {
+            currency,
+            todo,
+            done: 0,
+            stored: 0,
+            empty: 0,
+            attention: 0,
+            rows_inserted: 0,
+            reached: Reached::default(),
+        }
+    }
+}
+
 impl Progress {
     /// Takes an event in.
     pub fn fold(&mut self, at: Moment, event: &Event) {
         let before = self.phase;
         match event {
-            Event::Started { quota, .. } => {
+            Event::Started { quota, spacing_ms, .. } => {
                 (self.started_at, self.working_since, self.phase_since) = (at, at, at);
                 self.quota.clone_from(quota);
+                self.spacing_ms = *spacing_ms;
                 self.phase = Phase::Listing;
             }
             Event::Listed { .. } | Event::FaceFound { .. } | Event::Revised { .. } | Event::Settled { .. } => {}
-            Event::Planned { todo, requests } => self.plan(todo, *requests),
+            Event::Planned { before, todo, requests } => {
+                if let Some(before) = before {
+                    self.before = Some(before.clone());
+                }
+                self.plan(todo, *requests);
+            }
+            Event::PutBack { todo, requests, .. } => self.plan(todo, self.requests_left + requests),
+            Event::Paced { spacing_ms } => self.spacing_ms = *spacing_ms,
+            Event::Paused => {
+                self.end_wait(at); // it is told anew where it is not over when the run goes on
+                self.paused = true;
+            }
+            Event::Unpaused => {
+                self.paused = false;
+                if self.phase == Phase::Paused {
+                    self.idle_ms += self.phase_since.until_ms(at).max(0);
+                    self.phase = if self.beneath == Phase::VendorDown { Phase::VendorDown } else { self.working() };
+                }
+                self.working_since = at;
+            }
             Event::Sent => self.requests += 1,
             Event::Answered { bytes, latency_ms, outcome, used, of } => {
-                self.answer(*bytes, *latency_ms, outcome);
+                self.answer(at, *bytes, *latency_ms, outcome);
                 self.window_used = *used;
+                let point = self.pulse.at(at);
+                point.used = point.used.max(*used);
                 if let (Some(quota), Some(of)) = (&mut self.quota, of) {
                     quota.requests = *of; // it may grow without a lesson, while the limit is felt for
                 }
@@ -160,9 +221,7 @@ impl Progress {
                 self.wait = Some(Wait { since: at, until: *until, reason: *reason, next: next.clone() });
             }
             Event::Resumed => {
-                if let Some(wait) = self.wait.take() {
-                    self.cooldown_ms += wait.since.until_ms(at);
-                }
+                self.end_wait(at);
                 self.working_since = at;
                 self.phase = self.working();
             }
@@ -187,15 +246,20 @@ impl Progress {
             }
             Event::Stopping { .. } => self.phase = Phase::Stopping,
             Event::Ended { ending, .. } => {
-                if let Some(wait) = self.wait.take() {
-                    self.cooldown_ms += wait.since.until_ms(at);
-                }
+                self.end_wait(at);
                 self.phase = Phase::Ended;
                 self.ending = Some(*ending);
             }
         }
+        // What an answer that was under way at the pause says of the vendor counts when the pause is over.
+        if self.paused && matches!(self.phase, Phase::Listing | Phase::Fetching | Phase::Waiting | Phase::VendorDown) {
+            (self.beneath, self.phase) = (self.phase, Phase::Paused);
+        }
         if self.phase != before {
             self.phase_since = at;
+        }
+        if matches!(event, Event::Answered { .. } | Event::Cooldown { .. } | Event::Learned(_)) {
+            expectation::say(self, at);
         }
     }
 
@@ -209,6 +273,12 @@ impl Progress {
             Lesson::Learned(quota) | Lesson::Changed { to: quota, .. } => self.quota = Some(quota.clone()),
             Lesson::Blocked { refusals } => self.blocked = *refusals,
             Lesson::Foreign { .. } | Lesson::Blind { .. } => {}
+        }
+    }
+
+    fn end_wait(&mut self, at: Moment) {
+        if let Some(wait) = self.wait.take() {
+            self.cooldown_ms += wait.since.until_ms(at);
         }
     }
 
@@ -227,24 +297,21 @@ impl Progress {
         for (currency, count) in todo {
             match self.currencies.iter_mut().find(|c| c.currency == *currency) {
                 Some(known) => known.todo = *count,
-                None => self.currencies.push(CurrencyProgress {
-                    currency: currency.clone(),
-                    todo: *count,
-                    done: 0,
-                    stored: 0,
-                    empty: 0,
-                    attention: 0,
-                    rows_inserted: 0,
-                }),
+                None => self.currencies.push(CurrencyProgress::planned(currency.clone(), *count)),
             }
         }
-        self.phase = self.working();
+        if self.phase != Phase::Stopping {
+            self.phase = self.working();
+        }
     }
 
-    fn answer(&mut self, bytes: u64, latency_ms: i64, outcome: &str) {
+    fn answer(&mut self, at: Moment, bytes: u64, latency_ms: i64, outcome: &str) {
         self.answers += 1;
         self.bytes += bytes;
-        self.latency_ms += latency_ms;
+        self.latencies.add(latency_ms);
+        let point = self.pulse.at(at);
+        point.answers += 1;
+        point.refused += u32::from(outcome == "throttled");
         match self.outcomes.get_mut(outcome) {
             Some(count) => *count += 1,
             None => {
@@ -268,12 +335,16 @@ impl Progress {
         if done.state != OptionState::Attention {
             self.accepted_at = Some(at);
         }
+        let point = self.pulse.at(at);
+        point.rows += done.inserted;
+        point.done += u32::from(done.index > 0);
         let Some(currency) = self.currencies.iter_mut().find(|c| c.currency == done.currency) else { return };
         currency.rows_inserted += u64::from(done.inserted);
         if done.index == 0 {
             return; // it came along with others; nobody counts on it
         }
         currency.done = currency.done.max(done.index);
+        currency.reached.note(currency.done, currency.todo, at);
         match done.state {
             OptionState::Stored => currency.stored += 1,
             OptionState::Empty => currency.empty += 1,

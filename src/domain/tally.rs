@@ -1,11 +1,14 @@
 //! The counts of a ledger.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::instrument::Currency;
+use super::ledger::{OptionRecord, OptionState};
 
 /// The counts of one currency: `listed = pending + stored + empty + attention` (I4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// The currency.
     pub currency: Currency,
@@ -24,17 +27,31 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Of which nothing is known.
+    pub fn nothing(currency: Currency) -> Tally {
+        Tally { currency, listed: 0, pending: 0, stored: 0, empty: 0, attention: 0, rows: 0 }
+    }
+
+    /// The counts of a whole ledger, by currency.
+    pub fn of(records: &[OptionRecord]) -> Vec<Tally> {
+        let mut tallies: BTreeMap<&Currency, Tally> = BTreeMap::new();
+        for record in records {
+            let tally = tallies.entry(&record.currency).or_insert_with(|| Tally::nothing(record.currency.clone()));
+            tally.listed += 1;
+            tally.rows += u64::from(record.row_count);
+            *match record.state {
+                OptionState::Pending => &mut tally.pending,
+                OptionState::Stored => &mut tally.stored,
+                OptionState::Empty => &mut tally.empty,
+                OptionState::Attention => &mut tally.attention,
+            } += 1;
+        }
+        tallies.into_values().collect()
+    }
+
     /// The counts of all currencies together.
     pub fn total(tallies: &[Tally]) -> Tally {
-        let nothing = Tally {
-            currency: Currency::stored("all"),
-            listed: 0,
-            pending: 0,
-            stored: 0,
-            empty: 0,
-            attention: 0,
-            rows: 0,
-        };
+        let nothing = Tally::nothing(Currency::stored("all"));
         tallies.iter().fold(nothing, |sum, one| Tally {
             listed: sum.listed + one.listed,
             pending: sum.pending + one.pending,

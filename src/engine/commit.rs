@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use super::Run;
 use super::flight::Departure;
 use crate::domain::event::{Event, OptionDone};
-use crate::domain::ledger::OptionState;
+use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
 use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
 use crate::store::{Applied, Batch, Committed, StoreError};
@@ -81,8 +81,12 @@ impl Run {
                     self.tell(Event::StoreBack);
                 }
                 for (news, applied) in batch.options.iter().zip(committed.options) {
+                    if news.happening == Happening::PutBack {
+                        self.put_back.push(applied.record.symbol.clone());
+                    }
                     self.applied(applied, u32::try_from(news.flaws.len()).unwrap_or(u32::MAX));
                 }
+                self.ask_again();
                 if let Some(listing) = batch.listing {
                     self.listed(listing);
                 }
@@ -175,4 +179,5 @@ fn is_blank(batch: &Batch) -> bool {
         && batch.listing.is_none()
         && batch.ability.is_none()
         && batch.progress.is_none()
+        && batch.action.is_none()
 }

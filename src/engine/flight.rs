@@ -66,7 +66,7 @@ impl Run {
     pub(super) fn send_next(&mut self) {
         let now = self.now();
         while let Some(next) = self.runway.front() {
-            if self.stop.is_some() || !self.governor.still_holds(&next.permit, now) {
+            if self.stop.is_some() || self.paused || !self.governor.still_holds(&next.permit, now) {
                 self.clear_runway(now);
                 return;
             }

@@ -10,6 +10,7 @@ mod failures;
 pub mod feed;
 mod flight;
 mod listing;
+mod orders;
 mod planning;
 mod queue;
 mod shutdown;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub empty_days: u32,
     /// End once the listing is in the store.
     pub only_listing: bool,
+    /// Size of the store's table before the run, to be told.
+    pub store_bytes: u64,
     /// The vendor's base URL, to be told.
     pub api: String,
     /// Who runs.
@@ -174,6 +177,10 @@ struct Run {
     doubt: Doubt,
     failures: Failures,
     stop: Option<Stop>,
+    /// A person wants nothing sent until told otherwise.
+    paused: bool,
+    /// Options that were put back by an order; they are asked for once that is committed.
+    put_back: Vec<Symbol>,
     told_wait: Option<Moment>,
     seq: i64,
     beat_at: Moment,
@@ -214,6 +221,8 @@ impl Run {
             doubt: Doubt::default(),
             failures: Failures::default(),
             stop: None,
+            paused: false,
+            put_back: Vec::new(),
             told_wait: None,
             seq: 0,
             beat_at: now,
@@ -229,6 +238,7 @@ impl Run {
             api: run.settings.api.clone(),
             pid: run.settings.identity.pid,
             quota: run.governor.memory().quota.clone(),
+            spacing_ms: run.settings.pace.spacing_ms,
         };
         run.tell(started);
         run.ask_listing();
@@ -269,7 +279,7 @@ impl Run {
     /// Hands permits to queries that are ready; returns when to look again.
     fn depart(&mut self, now: Moment) -> Moment {
         let later = now + WAIT_SLICE_MS;
-        if self.stop.is_some() || self.store_is_away() {
+        if self.stop.is_some() || self.paused || self.store_is_away() {
             return later;
         }
         loop {
@@ -325,7 +335,15 @@ impl Run {
         // What changes the verdict of `status` is written with the next commit, at once.
         if matches!(
             event,
-            Event::Planned { .. } | Event::Cooldown { .. } | Event::Resumed | Event::Down { .. } | Event::Up
+            Event::Planned { .. }
+                | Event::Cooldown { .. }
+                | Event::Resumed
+                | Event::Down { .. }
+                | Event::Up
+                | Event::Paused
+                | Event::Unpaused
+                | Event::Paced { .. }
+                | Event::PutBack { .. }
         ) {
             self.beat_at = now;
         }

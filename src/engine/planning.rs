@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use super::{QueryMode, Run};
 use crate::domain::ability::Proven;
 use crate::domain::answer::Query;
-use crate::domain::event::Event;
+use crate::domain::event::{Before, Event};
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::plan::{self, Chains, Horizon, Wanted};
+use crate::domain::tally::Tally;
 
 /// What this run asks for, and how far it is, by currency.
 #[derive(Debug, Default)]
@@ -83,7 +84,37 @@ impl Run {
         self.scope = Scope { chains: Chains::of(&self.records), wanted, open, counts, probes: 0 };
         self.doubt.know_from(&self.records);
         let requests = self.queue_queries();
-        self.tell(Event::Planned { todo, requests });
+        let before = Before { tallies: Tally::of(&self.records), bytes: self.settings.store_bytes };
+        self.tell(Event::Planned { before: Some(before), todo, requests });
+    }
+
+    /// Asks for more options, in the cheapest way that is known to work. Returns what the run asks for now, by
+    /// currency, and the requests that these take. Those of other currencies are left to a run that asks for them.
+    pub(super) fn ask_for(&mut self, symbols: &[Symbol]) -> (Vec<(Currency, u64)>, u64) {
+        let records: Vec<OptionRecord> =
+            symbols.iter().filter_map(|symbol| self.records.get(*self.index.get(symbol)?).cloned()).collect();
+        let currencies = self.currencies();
+        let horizon = Horizon { now: self.now(), empty_days: self.settings.empty_days };
+        let wanted = plan::wanted(&records, &currencies, horizon);
+        for option in &wanted {
+            self.scope.counts.entry(option.currency.clone()).or_default().1 += 1;
+            self.scope.open.insert(option.symbol.clone());
+        }
+        let queries = self.cover(&wanted);
+        let requests = u64::try_from(queries.len()).unwrap_or(u64::MAX);
+        self.queue.extend(queries);
+        self.scope.wanted.extend(wanted);
+        let counts = &self.scope.counts;
+        let todo = |currency: &Currency| counts.get(currency).map(|(_, todo)| (currency.clone(), *todo));
+        (currencies.iter().filter_map(todo).collect(), requests)
+    }
+
+    fn cover(&self, wanted: &[Wanted]) -> Vec<Query> {
+        if self.ability.expiry_queries == Proven::Yes && self.settings.query != QueryMode::Symbol {
+            plan::cheapest_cover(wanted, &self.scope.chains, self.ability.page_rows)
+        } else {
+            plan::by_symbol(wanted)
+        }
     }
 
     /// Queues what is open, in the way that is known to work; or, to find out, one expiry. Returns the requests
@@ -106,12 +137,7 @@ impl Run {
             // Until the answer is known, the range is taken from its dear end.
             return u64::try_from(open.len() + 1).unwrap_or(u64::MAX);
         }
-        let by_expiry = self.ability.expiry_queries == Proven::Yes && self.settings.query != QueryMode::Symbol;
-        let queries = if by_expiry {
-            plan::cheapest_cover(&open, &self.scope.chains, self.ability.page_rows)
-        } else {
-            plan::by_symbol(&open)
-        };
+        let queries = self.cover(&open);
         let count = queries.len();
         self.queue.extend(queries);
         u64::try_from(count).unwrap_or(u64::MAX)
@@ -164,6 +190,6 @@ impl Run {
     /// Queues all that is open, after the way was found.
     pub(super) fn queue_all(&mut self) {
         let requests = self.queue_queries();
-        self.tell(Event::Planned { todo: Vec::new(), requests });
+        self.tell(Event::Planned { before: None, todo: Vec::new(), requests });
     }
 }

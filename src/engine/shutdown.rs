@@ -6,8 +6,8 @@ use crate::domain::ledger::OptionState;
 use crate::domain::moment::Moment;
 use crate::domain::plan::{self, Horizon};
 use crate::domain::run::Ending;
-use crate::limits::{CONTROL_MS, STOP_MS_MAX};
-use crate::store::{Order, RunEnd, StoreError};
+use crate::limits::STOP_MS_MAX;
+use crate::store::{RunEnd, StoreError};
 
 /// Why a run ends before its work does.
 #[derive(Clone, Debug)]
@@ -86,23 +86,6 @@ impl Run {
             return false;
         }
         true
-    }
-
-    /// Looks for orders from outside.
-    pub(super) fn poll_orders(&mut self, now: Moment) {
-        if now < self.control_at || self.orders.is_some() || self.store_is_away() {
-            return;
-        }
-        self.control_at = now + CONTROL_MS;
-        let (store, epoch) = (self.ports.store.clone(), self.epoch);
-        self.orders = Some(Box::pin(async move { store.take_orders(epoch).await }));
-    }
-
-    /// Follows orders from outside. A store that cannot be asked shows itself at the next commit.
-    pub(super) fn obey(&mut self, orders: Result<Vec<Order>, StoreError>) {
-        if orders.is_ok_and(|orders| orders.contains(&Order::Stop)) {
-            self.stop(Stop::by_request("chainfill stop"));
-        }
     }
 
     /// Writes the end, gives the lease back, and says how it ended.

@@ -7,14 +7,16 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 
 use super::merge::{self, Fold};
-use super::row::{counted_span_ms, storable, storable_symbol};
+use super::outside::queries_of;
+use super::row::{counted_span_ms, due_at, open_count, storable, storable_symbol};
 use super::text::plain;
 use super::{
-    Attempt, Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, ListingRow, Loaded, Order, Revision, RunEnd,
-    RunRow, Settled, Store, StoreError, Tally,
+    Attempt, Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, JournalLine, Left, ListingRow, Loaded, Order,
+    Outside, Revision, RunEnd, RunRow, Settled, Store, StoreError, Story, Tally,
 };
 use crate::domain::ability::Ability;
 use crate::domain::candle::Candle;
+use crate::domain::coverage::{self, ExpiryCover};
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
 use crate::domain::instrument::{Currency, Symbol};
@@ -22,7 +24,7 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 use crate::domain::run::{Claimed, Identity, claim};
-use crate::limits::LOG_REQUESTS_MAX;
+use crate::limits::{LOG_REQUESTS_MAX, STORY_ATTEMPTS_MAX};
 
 /// A store in memory. Deterministic: its clock is the newest time that it was handed.
 #[derive(Default)]
@@ -40,7 +42,8 @@ struct Tables {
     runs: BTreeMap<i64, Run>,
     holder: Option<Epoch>,
     listings: BTreeMap<Moment, ListingRow>,
-    orders: BTreeSet<(i64, &'static str)>,
+    /// Each with its epoch, and whether it was taken; its number is its place.
+    orders: Vec<(i64, Order, bool)>,
     actions: BTreeSet<(Moment, String)>,
     revisions: Vec<(Symbol, Revision)>,
     flags: BTreeSet<(Symbol, Date, &'static str)>,
@@ -67,7 +70,7 @@ impl MemoryStore {
     }
 
     /// Every request that was journaled, in order, with its outcome.
-    pub fn journal(&self) -> Vec<(Attempt, Option<Settled>)> {
+    pub fn attempts(&self) -> Vec<(Attempt, Option<Settled>)> {
         self.tables().attempts.values().map(|tried| (tried.attempt.clone(), tried.settled.clone())).collect()
     }
 
@@ -94,10 +97,6 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    fn place(&self) -> &'static str {
-        "memory"
-    }
-
     async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
         let mut tables = self.tables();
         tables.now = tables.now.max(wish.now);
@@ -171,39 +170,15 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn glance(&self) -> Result<Glance, StoreError> {
-        let tables = self.tables();
-        let newest = tables.attempts.values().map(|tried| tried.attempt.sent).max().unwrap_or_default();
-        let unsent = |tried: &&Tried| tried.settled.as_ref().is_none_or(|settled| settled.outcome != "unsent");
-        Ok(Glance {
-            tallies: tables.tallies.values().cloned().collect(),
-            run: tables.newest_run(),
-            throttle: tables.throttle.clone(),
-            counted: tables.counted(newest - counted_span_ms(&tables.throttle)),
-            ability: tables.ability.clone(),
-            listing: tables.newest_listing(),
-            bytes: 0,
-            requests: tables.attempts.values().filter(unsent).count() as u64,
-        })
-    }
-
-    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
-        let mut tables = self.tables();
-        tables.now = tables.now.max(now);
-        let holder = tables.holder();
-        if let Some(holder) = &holder {
-            tables.orders.insert((holder.epoch.0, order.word()));
-        }
-        Ok(holder)
-    }
-
     async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
         let mut tables = self.tables();
-        let mine: Vec<_> = tables.orders.iter().filter(|(of, _)| *of == epoch.0).copied().collect();
-        for order in &mine {
-            tables.orders.remove(order);
-        }
-        Ok(mine.iter().filter_map(|(_, word)| Order::from_word(word)).collect())
+        let mine = tables.orders.iter_mut().filter(|(of, _, taken)| *of == epoch.0 && !*taken);
+        Ok(mine
+            .map(|(_, order, taken)| {
+                *taken = true;
+                order.clone()
+            })
+            .collect())
     }
 
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
@@ -215,9 +190,89 @@ impl Store for MemoryStore {
         }
         Ok(())
     }
+}
+
+#[async_trait]
+impl Outside for MemoryStore {
+    fn place(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn glance(&self, now: Moment) -> Result<Glance, StoreError> {
+        let tables = self.tables();
+        let newest = tables.attempts.values().map(|tried| tried.attempt.sent).max().unwrap_or_default();
+        let unsent = |tried: &&Tried| tried.settled.as_ref().is_none_or(|settled| settled.outcome != "unsent");
+        let is_due = |record: &&OptionRecord| record.listed && due_at(record).is_some_and(|at| at <= now.0);
+        let due = tables.ledger.values().filter(is_due).count();
+        let tallies: Vec<Tally> = tables.tallies.values().cloned().collect();
+        Ok(Glance {
+            open: open_count(&tallies, i64::try_from(due).unwrap_or(i64::MAX)),
+            tallies,
+            run: tables.newest_run(),
+            throttle: tables.throttle.clone(),
+            counted: tables.counted(newest - counted_span_ms(&tables.throttle)),
+            ability: tables.ability.clone(),
+            listing: tables.newest_listing(),
+            bytes: 0,
+            requests: tables.attempts.values().filter(unsent).count() as u64,
+        })
+    }
+
+    async fn coverage(&self, currency: &Currency) -> Result<Vec<ExpiryCover>, StoreError> {
+        let tables = self.tables();
+        let mut found = Vec::new();
+        for record in tables.in_order(currency) {
+            let expiry = record.instrument.as_ref().map(|terms| terms.expiry);
+            coverage::add(&mut found, expiry, record.state, record.row_count.into());
+        }
+        Ok(found)
+    }
+
+    async fn chain(&self, currency: &Currency, expiry: Option<Date>) -> Result<Vec<OptionRecord>, StoreError> {
+        let tables = self.tables();
+        let mut found = tables.in_order(currency);
+        found.retain(|record| record.instrument.as_ref().map(|terms| terms.expiry) == expiry);
+        Ok(found.into_iter().cloned().collect())
+    }
+
+    async fn story(&self, symbol: &Symbol) -> Result<Option<Story>, StoreError> {
+        let tables = self.tables();
+        let Some(record) = tables.ledger.get(&storable_symbol(symbol)).cloned() else { return Ok(None) };
+        let (name, expiry) = queries_of(&record);
+        let page = format!("{expiry} +");
+        let mut attempts = tables.newest_requests(usize::MAX);
+        attempts.retain(|line| {
+            line.query == name || (!expiry.is_empty() && (line.query == expiry || line.query.starts_with(&page)))
+        });
+        attempts.truncate(STORY_ATTEMPTS_MAX);
+        let bars = tables.bars.get(&record.symbol).map(|bars| bars.values().cloned().collect()).unwrap_or_default();
+        Ok(Some(Story { record, attempts, bars }))
+    }
 
     async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
         Ok(self.tables().bars.get(symbol).map(|bars| bars.values().cloned().collect()).unwrap_or_default())
+    }
+
+    async fn journal(&self, newest: usize) -> Result<Vec<JournalLine>, StoreError> {
+        Ok(self.tables().newest_requests(newest))
+    }
+
+    async fn runs(&self, newest: usize) -> Result<Vec<RunRow>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.runs.iter().rev().take(newest).map(|(epoch, run)| tables.run_row(*epoch, run)).collect())
+    }
+
+    async fn leave_order(&self, order: &Order, now: Moment) -> Result<Option<Left>, StoreError> {
+        let mut tables = self.tables();
+        tables.now = tables.now.max(now);
+        let Some(holder) = tables.holder() else { return Ok(None) };
+        tables.orders.push((holder.epoch.0, order.clone(), false));
+        Ok(Some(Left { id: i64::try_from(tables.orders.len()).unwrap_or(i64::MAX), holder }))
+    }
+
+    async fn order_taken(&self, id: i64) -> Result<bool, StoreError> {
+        let at = usize::try_from(id - 1).unwrap_or(usize::MAX);
+        Ok(self.tables().orders.get(at).is_some_and(|(_, _, taken)| *taken))
     }
 }
 
@@ -326,18 +381,58 @@ impl Tables {
     }
 
     fn newest_run(&self) -> Option<RunRow> {
-        let (epoch, run) = self.runs.last_key_value()?;
-        Some(RunRow {
-            epoch: Epoch(*epoch),
+        self.runs.last_key_value().map(|(epoch, run)| self.run_row(*epoch, run))
+    }
+
+    fn run_row(&self, epoch: i64, run: &Run) -> RunRow {
+        RunRow {
+            epoch: Epoch(epoch),
             identity: run.identity.clone(),
             beat_age_ms: run.beat.until_ms(self.now),
             ended: run.ended.clone(),
             progress: run.progress.clone(),
-        })
+        }
+    }
+
+    /// The options of a currency by expiry, strike and type.
+    fn in_order(&self, currency: &Currency) -> Vec<&OptionRecord> {
+        let mut found: Vec<_> = self.ledger.values().filter(|record| record.currency == *currency).collect();
+        found.sort_by_key(|record| {
+            let terms = record.instrument.as_ref();
+            (
+                terms.is_none(),
+                terms.map(|terms| (terms.expiry, terms.strike, terms.option_type.letter())),
+                &record.symbol,
+            )
+        });
+        found
+    }
+
+    fn newest_requests(&self, newest: usize) -> Vec<JournalLine> {
+        self.attempts.iter().rev().take(newest).map(|((epoch, seq), tried)| tried.line(*epoch, *seq)).collect()
     }
 }
 
 impl Tried {
+    fn line(&self, epoch: i64, seq: i64) -> JournalLine {
+        let Attempt { kind, query, sent, .. } = &self.attempt;
+        let settled = self.settled.as_ref();
+        JournalLine {
+            epoch: Epoch(epoch),
+            seq,
+            kind: (*kind).to_owned(),
+            query: query.clone(),
+            sent_at: *sent,
+            done_at: settled.map(|settled| settled.done),
+            outcome: settled.map(|settled| settled.outcome.to_owned()),
+            status: settled.map(|settled| settled.status),
+            bytes: settled.map(|settled| settled.bytes),
+            rows: settled.map(|settled| settled.rows),
+            wait_s: settled.and_then(|settled| settled.wait_s),
+            note: settled.and_then(|settled| settled.note.clone()),
+        }
+    }
+
     fn counted(&self, since: Moment) -> Option<Counted> {
         let sent = self.attempt.sent;
         let done = match &self.settled {

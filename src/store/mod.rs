@@ -1,9 +1,11 @@
 //! Candles, ledger, journal, throttle and lease behind one small port, because they must commit together (I2).
 
 mod adoption;
+mod lookout;
 pub mod memory;
 mod merge;
 mod open;
+mod outside;
 mod postgres;
 mod row;
 mod sqlite;
@@ -21,21 +23,21 @@ use crate::domain::instrument::Symbol;
 use crate::domain::ledger::{Happening, OptionRecord};
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
+pub use crate::domain::order::{Order, Which};
 use crate::domain::run::{Ending, Identity};
 pub use crate::domain::tally::Tally;
 
+pub use lookout::Lookout;
 pub use memory::MemoryStore;
 pub use open::{Mode, Opened, open};
+pub use outside::{JournalLine, Left, Outside, Story};
 pub use url::{StoreUrl, UrlError};
 
 /// Where candles and their ledger live.
 ///
 /// Every write goes through [`Store::commit`]: one transaction that first asserts the run's epoch (I7).
 #[async_trait]
-pub trait Store: Send + Sync {
-    /// The store's URL without a password.
-    fn place(&self) -> &str;
-
+pub trait Store: Outside {
     /// Takes the lease for a new run and returns its epoch, which is higher than every one before. Ends the run
     /// of a holder that is gone; attempts of it without an outcome become `unknown` (I5).
     ///
@@ -62,19 +64,7 @@ pub trait Store: Send + Sync {
     /// Where the store cannot be read.
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError>;
 
-    /// The state of things for a person, cheap: counts are kept, not counted.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    async fn glance(&self) -> Result<Glance, StoreError>;
-
-    /// Leaves an order for the run that holds the store; returns who that is, `None` where nobody does.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError>;
-
-    /// Takes the orders that were left for this epoch.
+    /// Takes the orders that were left for this epoch, in the order in which they were left.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -85,12 +75,6 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Where the store cannot be read, or holds what cannot be a candle.
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError>;
-
-    /// One option's bars, by date.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError>;
 }
 
 /// Takes bars, one after another.
@@ -264,6 +248,8 @@ pub struct Glance {
     pub bytes: u64,
     /// Requests that ever left.
     pub requests: u64,
+    /// Options that a run would ask for now: those that are pending, and those that can bring news again.
+    pub open: u64,
 }
 
 /// A listing that was fetched.
@@ -305,13 +291,6 @@ pub struct RunEnd {
     pub ending: Ending,
     /// The last progress, as JSON.
     pub progress: Option<String>,
-}
-
-/// An order to a running process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Finish what is under way, say what is left, end.
-    Stop,
 }
 
 /// Bars of an older script that were taken over.

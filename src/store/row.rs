@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 
+use super::ListingRow;
 use super::text::plain;
-use super::{ListingRow, Order};
 use crate::domain::candle::Print;
 use crate::domain::governor::Memory;
 use crate::domain::instrument::{Currency, Instrument, Symbol};
 use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
-use crate::limits::{REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECOND_MS};
+use crate::domain::order::Order;
+use crate::domain::plan;
+use crate::limits::{EMPTY_DAYS_DEFAULT, REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECOND_MS};
 
 /// A name as a store holds it.
 pub(super) fn storable_symbol(symbol: &Symbol) -> Symbol {
@@ -88,6 +90,26 @@ pub(super) fn counted_span_ms(throttle: &Memory) -> i64 {
     window_ms + REQUEST_MS_MAX.cast_signed()
 }
 
+/// When an option is due again, as it is kept: as if it were listed, for a listing may name it again.
+pub(super) fn due_at(record: &OptionRecord) -> Option<i64> {
+    plan::due_again_at(record, EMPTY_DAYS_DEFAULT).map(|at| at.0)
+}
+
+/// An order as it is stored; its names cannot break out of JSON.
+pub(super) fn order_text(order: &Order) -> String {
+    serde_json::to_string(order).unwrap_or_default()
+}
+
+/// The way back. What a newer program left is passed over.
+pub(super) fn order_of(text: &str) -> Option<Order> {
+    serde_json::from_str(text).ok()
+}
+
+/// Options that a run would ask for now.
+pub(super) fn open_count(tallies: &[super::Tally], due: i64) -> u64 {
+    tallies.iter().map(|tally| tally.pending).sum::<u64>() + u64::try_from(due).unwrap_or(0)
+}
+
 impl ListingRow {
     /// What is kept of a listing's news.
     pub(super) fn of(news: &ListingNews) -> ListingRow {
@@ -99,19 +121,5 @@ impl ListingRow {
             new: count(news.new.len()),
             vanished: count(news.vanished.len()),
         }
-    }
-}
-
-impl Order {
-    /// The word that is stored.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Order::Stop => "stop",
-        }
-    }
-
-    /// The order of a stored word.
-    pub(super) fn from_word(word: &str) -> Option<Order> {
-        (word == Order::Stop.word()).then_some(Order::Stop)
     }
 }

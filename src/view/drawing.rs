@@ -10,6 +10,7 @@ use super::table::{fit, wrap};
 use crate::domain::forecast::{self, span_words};
 use crate::domain::health::{self, Health};
 use crate::domain::moment::Moment;
+use crate::domain::outlook::Rate;
 use crate::domain::progress::{CurrencyProgress, Phase, Progress};
 
 const BAR_MIN: usize = 10;
@@ -113,7 +114,7 @@ fn bar(
     let name = format!("{name:<name_width$}");
     let count = format!("{}/{}", grouped(one.done), grouped(one.todo));
     let part = if one.todo == 0 { "-".to_owned() } else { percent(one.done, one.todo) };
-    let rate = health::rate(progress, now).filter(|_| at_work && progress.phase == Phase::Fetching);
+    let rate = Rate::now(progress, now).and_then(Rate::words).filter(|_| at_work && progress.phase == Phase::Fetching);
     let rate = rate.map(|rate| rate.replace(" options", "")).unwrap_or_default();
     // The fullest form that fits; what a narrow screen loses first is the rate, last the percentage.
     let forms: [(bool, &[&str]); 5] = [

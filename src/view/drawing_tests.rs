@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::governor::Reason;
 use crate::domain::governor::quota::{Evidence, Quota};
 use crate::domain::instrument::Currency;
+use crate::domain::milestone::Reached;
 use crate::domain::progress::Wait;
 use crate::limits::{HOUR_MS, SECOND_MS};
 
@@ -19,6 +20,7 @@ fn currency(name: &str, done: u64, todo: u64) -> CurrencyProgress {
         empty: 0,
         attention: 0,
         rows_inserted: done * 12,
+        reached: Reached::default(),
     }
 }
 

@@ -65,14 +65,28 @@ fn story() -> Vec<Event> {
     let vanished = (0..22).map(|n| Symbol::new(&format!("ETH-5APR24-{}-C", 3000 + n))).collect();
     let cooldown = |reason| Event::Cooldown { wait_ms: 2_815_302, until, reason, next: next.clone() };
     vec![
-        Event::Started { epoch: 3, store, api, pid: 15901, quota: Some(quota(800, Evidence::Computed)) },
+        Event::Started {
+            epoch: 3,
+            store,
+            api,
+            pid: 15901,
+            quota: Some(quota(800, Evidence::Computed)),
+            spacing_ms: 200,
+        },
         Event::Listed { names: 17_529, unparsed: 2, new: 12, vanished, requests: 1 },
         Event::Planned {
+            before: None,
             todo: vec![(Currency::stored("ETH"), 6_738), (Currency::stored("BTC"), 8_190)],
             requests: 14_928,
         },
         Event::FaceFound { expiry_queries: false, why: "rows of other options came".into() },
-        Event::Planned { todo: Vec::new(), requests: 14_928 },
+        Event::Planned { before: None, todo: Vec::new(), requests: 14_928 },
+        Event::Paused,
+        Event::Unpaused,
+        Event::Paced { spacing_ms: 200 },
+        Event::Paced { spacing_ms: 2_500 },
+        Event::Paced { spacing_ms: 0 },
+        Event::PutBack { options: 1, todo: Vec::new(), requests: 1 },
         Event::Sent,
         answered("rows", 800),
         stored(eth("ETH-10APR24-2900-P", 399)),

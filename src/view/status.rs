@@ -5,17 +5,19 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::escape::safe;
 use super::json;
 use super::numbers::{bytes, counted, grouped, percent};
-use super::summary::{ErrorGroup, grouped_errors};
+use super::summary::grouped_errors;
 use super::table::{Table, fit, wrap};
 use crate::domain::forecast::{self, span_words};
 use crate::domain::governor::quota::Evidence;
 use crate::domain::governor::{Explanation, Reason};
 use crate::domain::health::{self, Health, LastRun, Sight};
 use crate::domain::moment::Moment;
+use crate::domain::outlook::Outlook;
 use crate::domain::progress::{Phase, Progress};
 use crate::domain::tally::Tally;
 
@@ -60,23 +62,14 @@ pub struct StatusJson<'a> {
     requests: u64,
     run: Option<&'a LastRun>,
     throttle: &'a Explanation,
-    progress: Option<ProgressJson<'a>>,
+    outlook: Option<Outlook>,
+    progress: Option<Value>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct VerdictJson {
     health: Health,
     sentence: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct ProgressJson<'a> {
-    /// As it is kept, but the errors.
-    #[serde(flatten)]
-    kept: &'a Progress,
-    errors: Vec<ErrorGroup>,
-    left_low_ms: Option<i64>,
-    left_high_ms: Option<i64>,
 }
 
 impl StatusPage {
@@ -116,15 +109,6 @@ impl StatusPage {
     /// The page as one line of JSON.
     pub fn json(&self, now: Moment, tz: &TimeZone) -> String {
         let (health, sentence) = self.verdict(now, tz);
-        let progress = self.progress.as_ref().map(|kept| {
-            let left = self.left(kept, now);
-            ProgressJson {
-                kept,
-                errors: grouped_errors(kept),
-                left_low_ms: left.map(|left| left.low_ms),
-                left_high_ms: left.map(|left| left.high_ms),
-            }
-        });
         let page = StatusJson {
             verdict: VerdictJson { health, sentence },
             store: &self.store,
@@ -135,13 +119,21 @@ impl StatusPage {
             requests: self.requests,
             run: self.run.as_ref(),
             throttle: &self.throttle,
-            progress,
+            outlook: self.outlook(now),
+            progress: self.progress.as_ref().map(told),
         };
         json::line(Some(now), &page)
     }
 
-    fn is_working(&self) -> bool {
+    /// Whether a run is at work on the store.
+    pub fn is_working(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.is_open() && !run.is_dead())
+    }
+
+    /// What the run's progress means: how fast, how far, until when.
+    pub fn outlook(&self, now: Moment) -> Option<Outlook> {
+        let progress = self.progress.as_ref()?;
+        Some(Outlook::of(progress, &self.tallies, self.bytes, self.is_working(), now))
     }
 
     fn left(&self, progress: &Progress, now: Moment) -> Option<forecast::Range> {
@@ -219,6 +211,22 @@ fn run_words(run: &LastRun, now: Moment, tz: &TimeZone) -> String {
         (Some(at), None) => format!("{place}, ended {}", at.time_of_day(tz, now)),
         (None, _) => format!("{place}, last sign of life {} ago", span_words(run.beat_age_ms)),
     }
+}
+
+/// Progress as it is kept, but for what is told in a better form: errors are grouped, milestones and forecasts stand in
+/// the outlook.
+fn told(progress: &Progress) -> Value {
+    let mut told = serde_json::to_value(progress).unwrap_or_default();
+    if let Some(fields) = told.as_object_mut() {
+        fields.remove("forecasts");
+        fields.insert("errors".to_owned(), serde_json::to_value(grouped_errors(progress)).unwrap_or_default());
+    }
+    for currency in told["currencies"].as_array_mut().into_iter().flatten() {
+        if let Some(fields) = currency.as_object_mut() {
+            fields.remove("reached");
+        }
+    }
+    told
 }
 
 /// The state of things by currency: `Options + Empty + Attention + Missing = Listed` (I4).

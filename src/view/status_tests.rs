@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::governor::quota::Quota;
 use crate::domain::instrument::Currency;
+use crate::domain::milestone::Reached;
 use crate::domain::progress::{CurrencyProgress, Wait};
 use crate::domain::run::Ending;
 use crate::limits::{HOUR_MS, SECOND_MS};
@@ -29,6 +30,7 @@ fn waiting() -> StatusPage {
         empty: 10,
         attention: 0,
         rows_inserted: 9_120,
+        reached: Reached::default(),
     };
     let quota = Quota {
         requests: 800,

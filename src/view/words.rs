@@ -19,7 +19,7 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
     let clock = |moment: &Moment| moment.time_of_day(tz, at);
     let text = match event {
         Event::Sent | Event::Answered { .. } => return None,
-        Event::Started { epoch, store, api, pid, quota } => {
+        Event::Started { epoch, store, api, pid, quota, .. } => {
             let known = quota.as_ref().map_or(String::new(), |quota| format!(", {} are known", quota.words()));
             format!("chainfill run {epoch} started: store {store}, vendor {api}{known}, process {pid}")
         }
@@ -27,10 +27,10 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
             listed(*names, *unparsed, *new, *requests)
                 + &gone(vanished.iter().map(crate::domain::instrument::Symbol::as_str), vanished.len())
         }
-        Event::Planned { todo, requests } if todo.is_empty() => {
+        Event::Planned { todo, requests, .. } if todo.is_empty() => {
             format!("Plan: {} to send", counted(*requests, "request"))
         }
-        Event::Planned { todo, requests } => {
+        Event::Planned { todo, requests, .. } => {
             let parts: Vec<_> =
                 todo.iter().map(|(currency, count)| format!("{currency} {}", counted(*count, "option"))).collect();
             format!("Plan: {}; {} to send", parts.join(", "), counted(*requests, "request"))
@@ -63,6 +63,14 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
         }
         Event::StoreAway { why } => format!("The store cannot be reached: {why}; nothing is sent until it can"),
         Event::StoreBack => "The store can be reached again".to_owned(),
+        Event::Paused => "Paused by request: nothing is sent until `chainfill resume`".to_owned(),
+        Event::Unpaused => "Going on by request".to_owned(),
+        Event::Paced { spacing_ms } => format!("The pace by request: {}", pace(*spacing_ms)),
+        Event::PutBack { options, requests, .. } => format!(
+            "{} pending again by request; {} more to send",
+            counted(*options, "option"),
+            counted(*requests, "request")
+        ),
         Event::Stopping { why } => format!("Stopping: {why}; what is under way is finished first"),
         Event::Ended { words, resume_after, .. } => match resume_after {
             Some(after) => format!("{words} It makes sense to go on from {}", after.stamp(tz)),
@@ -75,7 +83,12 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
 /// Whether an event is told even where only the main points are wanted.
 pub fn is_main(event: &Event) -> bool {
     match event {
-        Event::Started { .. } | Event::Cooldown { .. } | Event::Resumed | Event::Ended { .. } => true,
+        Event::Started { .. }
+        | Event::Cooldown { .. }
+        | Event::Resumed
+        | Event::Paused
+        | Event::Unpaused
+        | Event::Ended { .. } => true,
         Event::Stored(done) => done.state == OptionState::Attention,
         _ => false,
     }
@@ -85,6 +98,23 @@ pub fn is_main(event: &Event) -> bool {
 fn stored(done: &OptionDone) -> String {
     let place = if done.index == 0 { "+".to_owned() } else { format!("{}/{}", done.index, done.total) };
     format!("[{place}] {} {}", done.symbol, outcome(done))
+}
+
+/// `at most 5 requests a second`, or `as fast as answers come`.
+pub fn pace(spacing_ms: i64) -> String {
+    if spacing_ms <= 0 {
+        return "as fast as answers come".to_owned();
+    }
+    #[allow(clippy::cast_precision_loss)] // a rate for the eye
+    let per_s = 1_000.0 / spacing_ms as f64;
+    if per_s >= 1.0 {
+        format!("at most {} requests a second", (per_s * 100.0).round() / 100.0)
+    } else {
+        format!(
+            "at most one request in {} s",
+            (f64::from(u32::try_from(spacing_ms).unwrap_or(u32::MAX)) / 10.0).round() / 100.0
+        )
+    }
 }
 
 fn outcome(done: &OptionDone) -> String {

@@ -87,7 +87,7 @@ async fn is_true(store: &dyn Store) -> Vec<Tally> {
         } += 1;
     }
     assert!(rows.is_empty(), "bars without a line in the ledger: {rows:?}");
-    let kept = store.glance().await.unwrap().tallies;
+    let kept = store.glance(T0).await.unwrap().tallies;
     assert_eq!(kept, tallies.into_values().collect::<Vec<_>>());
     kept
 }
@@ -95,7 +95,7 @@ async fn is_true(store: &dyn Store) -> Vec<Tally> {
 /// Everything that a store shows, but for the age of the last beat.
 async fn shown(store: &dyn Store) -> String {
     let mut loaded = loaded(store).await;
-    let mut glance = store.glance().await.unwrap();
+    let mut glance = store.glance(T0).await.unwrap();
     for run in [&mut loaded.run, &mut glance.run].into_iter().flatten() {
         run.beat_age_ms = 0;
     }
@@ -343,7 +343,7 @@ async fn what_was_learned_outlives_the_run(home: &Home) {
     let run = told.run.unwrap();
     assert_eq!((run.epoch, run.ended), (epoch, Some((T0 + 10_000, "limit".to_owned()))));
     assert_eq!((run.identity, run.progress.as_deref()), (facts::identity(1), Some("{\"done\":2}")));
-    let glance = store.glance().await.unwrap();
+    let glance = store.glance(T0).await.unwrap();
     assert_eq!((glance.requests, glance.counted), (4, told.counted));
     assert!(!home.has_tables() || glance.bytes > 0);
 }

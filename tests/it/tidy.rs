@@ -23,8 +23,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("vendor", &["domain", "http", "source"]),
     ("view", &["domain"]),
+    ("sight", &["domain", "process", "store", "view"]),
     ("engine", &["store", "http", "source", "domain", "clock"]),
-    ("cli", &["limits", "domain", "clock", "process", "source", "http", "store", "config", "vendor", "view", "engine"]),
+    (
+        "cli",
+        &[
+            "limits", "domain", "clock", "process", "source", "http", "store", "config", "vendor", "view", "engine",
+            "sight",
+        ],
+    ),
 ];
 
 const FREE: [&str; 2] = ["main", "lib"];

@@ -202,6 +202,12 @@ impl Governor {
         }
     }
 
+    /// Another pace, from now on.
+    pub fn set_pace(&mut self, pace: Pace, now: Moment) {
+        self.pace = pace;
+        self.paced_until = self.paced_until.min(now + pace.spacing_ms);
+    }
+
     /// What must outlive the process.
     pub fn memory(&self) -> &Memory {
         &self.memory

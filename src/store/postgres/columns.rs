@@ -8,7 +8,7 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::store::adoption::Style;
 use crate::store::merge::{Counts, Deltas, Fold};
-use crate::store::row::print_bits;
+use crate::store::row::{due_at, print_bits};
 use crate::store::text::plain;
 use crate::store::{Attempt, Settled};
 
@@ -28,6 +28,7 @@ pub(super) struct LedgerColumns<'a> {
     fetched_at: Vec<Option<i64>>,
     listed: Vec<bool>,
     reason: Vec<Option<&'a str>>,
+    due_at: Vec<Option<i64>>,
 }
 
 impl<'a> LedgerColumns<'a> {
@@ -48,6 +49,7 @@ impl<'a> LedgerColumns<'a> {
             columns.fetched_at.push(record.fetched_at.map(|at| at.0));
             columns.listed.push(record.listed);
             columns.reason.push(record.reason.as_deref());
+            columns.due_at.push(due_at(record));
         }
         columns
     }
@@ -67,6 +69,7 @@ impl<'a> LedgerColumns<'a> {
             &self.fetched_at,
             &self.listed,
             &self.reason,
+            &self.due_at,
         ]
     }
 

@@ -10,7 +10,7 @@ use super::trouble::Trouble;
 use crate::domain::candle::Candle;
 use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
-use crate::limits::STORE_TRIES_MAX;
+use crate::limits::{COMMIT_OPTIONS_MAX, STORE_TRIES_MAX};
 use crate::store::adoption::Style;
 use crate::store::merge::{Deltas, Fold};
 use crate::store::row::{Lines, storable_symbol};
@@ -50,11 +50,11 @@ const BARS: &str = "INSERT INTO cryptodatadownload_options_daily (unix_timestamp
      data_source = excluded.data_source, downloaded_at = excluded.downloaded_at";
 
 const LINES: &str = "INSERT INTO chainfill_option (symbol, currency, expiry, strike, option_type, state, row_count, \
-     first_bar, last_bar, print, fetched_at, listed, reason) SELECT * FROM unnest($1::text[], $2::text[], $3::date[], \
+     first_bar, last_bar, print, fetched_at, listed, reason, due_at) SELECT * FROM unnest($1::text[], $2::text[], $3::date[], \
      $4::numeric[], $5::text[], $6::text[], $7::bigint[], $8::date[], $9::date[], $10::bigint[], $11::bigint[], \
-     $12::boolean[], $13::text[]) ON CONFLICT (symbol) DO UPDATE SET state = excluded.state, \
+     $12::boolean[], $13::text[], $14::bigint[]) ON CONFLICT (symbol) DO UPDATE SET state = excluded.state, \
      row_count = excluded.row_count, first_bar = excluded.first_bar, last_bar = excluded.last_bar, \
-     print = excluded.print, fetched_at = excluded.fetched_at, reason = excluded.reason";
+     print = excluded.print, fetched_at = excluded.fetched_at, reason = excluded.reason, due_at = excluded.due_at";
 
 const TALLY: &str = "INSERT INTO chainfill_tally AS t (currency, listed, pending, stored, empty, attention, bars) \
      SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
@@ -217,6 +217,15 @@ pub(super) async fn write_records(link: &mut Link, records: &[OptionRecord]) -> 
     let statement = link.prepare(LINES).await?;
     let columns = LedgerColumns::of(records);
     link.client.query(&statement, &columns.values()).await?;
+    Ok(())
+}
+
+/// Notes of every option when it is due again: an older version did not.
+pub(super) async fn note_due(link: &mut Link) -> Result<(), Trouble> {
+    let records = read::ledger(link).await?;
+    for part in records.chunks(COMMIT_OPTIONS_MAX) {
+        write_records(link, part).await?;
+    }
     Ok(())
 }
 

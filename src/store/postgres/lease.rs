@@ -4,9 +4,11 @@ use super::link::Link;
 use super::trouble::Trouble;
 use super::{adopt, read};
 use crate::domain::moment::Moment;
+use crate::domain::order::Order;
 use crate::domain::run::{Claimed, claim};
+use crate::store::row::{order_of, order_text};
 use crate::store::text::plain;
-use crate::store::{Claim, Epoch, Holder, Order, RunEnd, StoreError};
+use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
 /// Takes the lease. Its row is locked from the look to the end: of many at once one wins (P8).
 pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Trouble> {
@@ -50,21 +52,21 @@ pub(super) async fn end(link: &mut Link, epoch: Epoch, end: &RunEnd) -> Result<(
 }
 
 /// Leaves an order.
-pub(super) async fn leave_order(link: &mut Link, order: Order, now: Moment) -> Result<Option<Holder>, Trouble> {
-    let holder = holder(link).await?;
-    if let Some(holder) = &holder {
-        let sql = "INSERT INTO chainfill_order (epoch, word, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        link.client.execute(sql, &[&holder.epoch.0, &order.word(), &now.0]).await?;
-    }
-    Ok(holder)
+pub(super) async fn leave_order(link: &mut Link, order: &Order, now: Moment) -> Result<Option<Left>, Trouble> {
+    let Some(holder) = holder(link).await? else { return Ok(None) };
+    let sql = "INSERT INTO chainfill_order (epoch, what, at) VALUES ($1, $2, $3) RETURNING id";
+    let text = order_text(order);
+    let row = link.client.query_one(sql, &[&holder.epoch.0, &plain(&text), &now.0]).await?;
+    Ok(Some(Left { id: row.try_get(0)?, holder }))
 }
 
 /// Takes what was left for this epoch.
 pub(super) async fn take_orders(link: &mut Link, epoch: Epoch) -> Result<Vec<Order>, Trouble> {
-    let sql = "UPDATE chainfill_order SET taken = TRUE WHERE epoch = $1 AND NOT taken RETURNING word";
+    let sql = "WITH taken AS (UPDATE chainfill_order SET taken = TRUE WHERE epoch = $1 AND NOT taken \
+         RETURNING id, what) SELECT what FROM taken ORDER BY id";
     let statement = link.prepare(sql).await?;
     let rows = link.client.query(&statement, &[&epoch.0]).await?;
-    Ok(rows.iter().filter_map(|row| Order::from_word(row.try_get(0).unwrap_or_default())).collect())
+    Ok(rows.iter().filter_map(|row| order_of(row.try_get(0).unwrap_or_default())).collect())
 }
 
 /// Who holds the store.

@@ -21,9 +21,9 @@ const CHANGES: &str = "INSERT INTO chainfill_listing_change (fetched_at, symbol,
      SELECT $1, * FROM unnest($2::text[], $3::text[]) ON CONFLICT DO NOTHING";
 
 const NEW: &str = "WITH added AS (INSERT INTO chainfill_option (symbol, currency, expiry, strike, option_type, state, \
-     row_count, first_bar, last_bar, print, fetched_at, listed, reason, first_listing) \
-     SELECT *, $14::bigint FROM unnest($1::text[], $2::text[], $3::date[], $4::numeric[], $5::text[], $6::text[], \
-     $7::bigint[], $8::date[], $9::date[], $10::bigint[], $11::bigint[], $12::boolean[], $13::text[]) \
+     row_count, first_bar, last_bar, print, fetched_at, listed, reason, due_at, first_listing) \
+     SELECT *, $15::bigint FROM unnest($1::text[], $2::text[], $3::date[], $4::numeric[], $5::text[], $6::text[], \
+     $7::bigint[], $8::date[], $9::date[], $10::bigint[], $11::bigint[], $12::boolean[], $13::text[], $14::bigint[]) \
      ON CONFLICT (symbol) DO NOTHING RETURNING currency, state) \
      INSERT INTO chainfill_tally AS t (currency, listed, pending, stored, empty, attention, bars) \
      SELECT currency, count(*), count(*) FILTER (WHERE state = 'pending'), 0, 0, \

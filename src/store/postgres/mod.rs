@@ -7,6 +7,7 @@ mod inspect;
 mod lease;
 mod link;
 mod listing;
+mod outside;
 mod read;
 mod schema;
 mod trouble;
@@ -15,16 +16,20 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::config::Config;
 
 use super::adoption::Style;
 use super::row::storable_symbol;
 use super::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, Loaded, Mode, Opened, Order, RunEnd, Store, StoreError,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, Mode, Opened, Order, Outside, RunEnd,
+    RunRow, Store, StoreError, Story,
 };
 use crate::domain::candle::Candle;
-use crate::domain::instrument::Symbol;
+use crate::domain::coverage::ExpiryCover;
+use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use link::Link;
 use trouble::Trouble;
@@ -79,10 +84,6 @@ impl Held<'_> {
 
 #[async_trait]
 impl Store for PostgresStore {
-    fn place(&self) -> &str {
-        &self.place
-    }
-
     async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
         let mut held = self.hold().await?;
         let result = lease::begin(&mut held.link, wish).await;
@@ -107,18 +108,6 @@ impl Store for PostgresStore {
         held.done(result)
     }
 
-    async fn glance(&self) -> Result<Glance, StoreError> {
-        let mut held = self.hold().await?;
-        let result = read::glance(&mut held.link).await;
-        held.done(result)
-    }
-
-    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
-        let mut held = self.hold().await?;
-        let result = lease::leave_order(&mut held.link, order, now).await;
-        held.done(result)
-    }
-
     async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
         let mut held = self.hold().await?;
         let result = lease::take_orders(&mut held.link, epoch).await;
@@ -130,11 +119,65 @@ impl Store for PostgresStore {
         let result = read::audit(&mut held.link, each).await;
         held.done(result)
     }
+}
+
+#[async_trait]
+impl Outside for PostgresStore {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    async fn glance(&self, now: Moment) -> Result<Glance, StoreError> {
+        let mut held = self.hold().await?;
+        let result = read::glance(&mut held.link, now).await;
+        held.done(result)
+    }
+
+    async fn coverage(&self, currency: &Currency) -> Result<Vec<ExpiryCover>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = outside::coverage(&mut held.link, currency).await;
+        held.done(result)
+    }
+
+    async fn chain(&self, currency: &Currency, expiry: Option<Date>) -> Result<Vec<OptionRecord>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = outside::chain(&mut held.link, currency, expiry).await;
+        held.done(result)
+    }
+
+    async fn story(&self, symbol: &Symbol) -> Result<Option<Story>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = outside::story(&mut held.link, &storable_symbol(symbol)).await;
+        held.done(result)
+    }
 
     async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
-        let symbol = storable_symbol(symbol);
         let mut held = self.hold().await?;
-        let result = read::history(&mut held.link, &symbol).await;
+        let result = read::history(&mut held.link, &storable_symbol(symbol)).await;
+        held.done(result)
+    }
+
+    async fn journal(&self, newest: usize) -> Result<Vec<JournalLine>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = outside::journal(&mut held.link, newest).await;
+        held.done(result)
+    }
+
+    async fn runs(&self, newest: usize) -> Result<Vec<RunRow>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = outside::runs(&mut held.link, newest).await;
+        held.done(result)
+    }
+
+    async fn leave_order(&self, order: &Order, now: Moment) -> Result<Option<Left>, StoreError> {
+        let mut held = self.hold().await?;
+        let result = lease::leave_order(&mut held.link, order, now).await;
+        held.done(result)
+    }
+
+    async fn order_taken(&self, id: i64) -> Result<bool, StoreError> {
+        let mut held = self.hold().await?;
+        let result = outside::order_taken(&mut held.link, id).await;
         held.done(result)
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::limits::LOG_REQUESTS_MAX;
-use crate::store::row::{Line, Lines, counted_span_ms};
+use crate::store::row::{Line, Lines, counted_span_ms, open_count};
 use crate::store::{EachBar, Epoch, Glance, ListingRow, Loaded, RunRow, merge};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -32,7 +32,13 @@ const LISTING: &str =
 const TALLIES: &str = "SELECT currency, listed, pending, stored, empty, attention, bars FROM chainfill_tally";
 const NUMBERS: &str = "SELECT (SELECT max(sent) FROM chainfill_attempt), \
      (SELECT coalesce(sum(requests), 0)::bigint FROM chainfill_run), \
-     pg_total_relation_size('cryptodatadownload_options_daily')";
+     pg_total_relation_size('cryptodatadownload_options_daily'), \
+     (SELECT count(*) FROM chainfill_option WHERE due_at <= $1 AND listed)";
+
+/// The newest runs.
+pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, \
+     (extract(epoch FROM clock_timestamp() - l.beat_at) * 1000)::bigint, r.ended_at, r.ending, r.progress \
+     FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT $1";
 
 /// The newest run.
 pub(super) const RUN: &str = "SELECT r.epoch, r.identity, \
@@ -49,21 +55,10 @@ pub(super) const LINES_OF: &str = "SELECT symbol, currency, state, row_count, fi
 
 /// Everything that a run needs.
 pub(super) async fn load(link: &mut Link, counted_since: Moment) -> Result<Loaded, Trouble> {
-    let [begin, ledger, memory, counted_sql, listing_sql, run_sql, commit] =
+    let [begin, _, memory, counted_sql, listing_sql, run_sql, commit] =
         link.prepare_all([BEGIN, LEDGER, MEMORY, COUNTED, LISTING, RUN, COMMIT]).await?;
     link.client.execute(&begin, &[]).await?;
-    let mut records = Vec::new();
-    {
-        // Row by row: all rows of the wire beside all lines would be the most memory that a run ever takes.
-        let none: [i64; 0] = [];
-        let mut rows = pin!(link.client.query_raw(&ledger, none).await?);
-        let mut lines = Lines::default();
-        while let Some(row) = rows.try_next().await? {
-            records.push(record(&row, &mut lines)?);
-        }
-    }
-    // By bytes, whatever the database's language is.
-    records.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
+    let records = ledger(link).await?;
     let most = i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX);
     let mut pipeline = link.pipeline();
     pipeline.add(&memory, vec![]);
@@ -84,13 +79,33 @@ pub(super) async fn load(link: &mut Link, counted_since: Moment) -> Result<Loade
     })
 }
 
+/// Every option of the ledger, by symbol.
+pub(super) async fn ledger(link: &mut Link) -> Result<Vec<OptionRecord>, Trouble> {
+    let statement = link.prepare(LEDGER).await?;
+    let mut records = Vec::new();
+    {
+        // Row by row: all rows of the wire beside all lines would be the most memory that a run ever takes.
+        let none: [i64; 0] = [];
+        let mut rows = pin!(link.client.query_raw(&statement, none).await?);
+        let mut lines = Lines::default();
+        while let Some(row) = rows.try_next().await? {
+            records.push(record(&row, &mut lines)?);
+        }
+    }
+    // By bytes, whatever the database's language is.
+    records.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
+    Ok(records)
+}
+
 /// The state of things, cheap.
-pub(super) async fn glance(link: &mut Link) -> Result<Glance, Trouble> {
+pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Trouble> {
     let [begin, memory, numbers, tallies, counted_sql, listing_sql, run_sql, commit] =
         link.prepare_all([BEGIN, MEMORY, NUMBERS, TALLIES, COUNTED, LISTING, RUN, COMMIT]).await?;
     let mut pipeline = link.pipeline();
     pipeline.add(&begin, vec![]);
-    for statement in [&memory, &numbers, &tallies, &listing_sql, &run_sql] {
+    pipeline.add(&memory, vec![]);
+    pipeline.add(&numbers, vec![&now.0]);
+    for statement in [&tallies, &listing_sql, &run_sql] {
         pipeline.add(statement, vec![]);
     }
     let mut answers = pipeline.run().await?.skip(1);
@@ -107,6 +122,7 @@ pub(super) async fn glance(link: &mut Link) -> Result<Glance, Trouble> {
     let mut tallies = next().iter().map(tally).collect::<Result<Vec<_>, Trouble>>()?;
     tallies.sort_unstable_by(|a, b| a.currency.cmp(&b.currency));
     Ok(Glance {
+        open: open_count(&tallies, numbers.try_get(3)?),
         tallies,
         listing: listing(&next())?,
         run: run(&next())?,
@@ -185,16 +201,20 @@ pub(super) fn record(row: &Row, lines: &mut Lines) -> Result<OptionRecord, Troub
 
 /// The newest run, from the answer to [`RUN`].
 pub(super) fn run(rows: &[Row]) -> Result<Option<RunRow>, Trouble> {
-    let Some(row) = rows.first() else { return Ok(None) };
+    rows.first().map(run_row).transpose()
+}
+
+/// A run, from the columns of [`RUN`].
+pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
     let identity = serde_json::from_str(row.try_get(1)?);
     let ended = row.try_get::<_, Option<i64>>(3)?.zip(row.try_get(4)?);
-    Ok(Some(RunRow {
+    Ok(RunRow {
         epoch: Epoch(row.try_get(0)?),
         identity: identity.map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
         beat_age_ms: row.try_get::<_, i64>(2)?.max(0),
         ended: ended.map(|(at, ending)| (Moment(at), ending)),
         progress: row.try_get(5)?,
-    }))
+    })
 }
 
 /// What is kept under a name.

@@ -4,12 +4,16 @@ use tokio_postgres::error::SqlState;
 
 use super::link::Link;
 use super::trouble::Trouble;
-use super::{adopt, inspect, read};
+use super::{adopt, commit, inspect, read};
 use crate::store::adoption::{CANDLES, Style};
 use crate::store::{Adopted, Mode, StoreError};
 
 /// The steps from nothing to now; a step never changes once it is released.
-const STEPS: [&str; 1] = [include_str!("../sql/postgres/001_begin.sql")];
+const STEPS: [&str; 2] =
+    [include_str!("../sql/postgres/001_begin.sql"), include_str!("../sql/postgres/002_outside.sql")];
+
+/// The version that keeps when an option is due again.
+const DUE: i32 = 2;
 
 /// Two that open a new database at once make its tables one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7161726413651)";
@@ -57,6 +61,9 @@ async fn make(link: &mut Link, place: &str) -> Result<Ready, Trouble> {
     }
     if found < known {
         link.client.execute("UPDATE chainfill_schema SET version = $1", &[&known]).await?;
+    }
+    if (1..DUE).contains(&found) {
+        commit::note_due(link).await?;
     }
     let mut adopted = None;
     if found == 0 && had_candles {

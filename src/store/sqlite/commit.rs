@@ -1,17 +1,16 @@
 //! One batch, one transaction.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, params};
 
 use super::candles::{self, Terms};
 use super::trouble::Trouble;
 use super::{read, remember};
-use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 use crate::store::adoption::Style;
 use crate::store::merge::{Deltas, Fold};
-use crate::store::row::{Lines, print_bits, storable, storable_symbol};
+use crate::store::row::{Lines, due_at, print_bits, storable, storable_symbol};
 use crate::store::text::plain;
 use crate::store::{Batch, Committed, Epoch, ListingRow, StoreError};
 
@@ -123,7 +122,7 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
     for news in &batch.options {
         let symbol = storable_symbol(&news.symbol);
         if !fold.knows(&symbol) {
-            let before = record_of(connection, &symbol, &mut lines)?;
+            let before = read::record_of(connection, &symbol, &mut lines)?;
             let bars = if has_bars { candles::of_symbol(connection, symbol.as_str())? } else { Vec::new() };
             fold.know(&symbol, before, bars);
         }
@@ -165,14 +164,6 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
     Ok(committed)
 }
 
-fn record_of(connection: &Connection, symbol: &Symbol, lines: &mut Lines) -> Result<Option<OptionRecord>, Trouble> {
-    let sql = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
-         FROM chainfill_option WHERE symbol = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut read = |row: &Row<'_>| Ok(read::record(row, lines));
-    statement.query_row([symbol.as_str()], &mut read).optional()?.transpose()
-}
-
 /// Adds a line to the ledger.
 pub(super) fn write_record(
     connection: &Connection,
@@ -181,8 +172,8 @@ pub(super) fn write_record(
 ) -> Result<(), Trouble> {
     let terms = Terms::of(record);
     let sql = "INSERT INTO chainfill_option (symbol, currency, expiry, strike, option_type, state, row_count, first_bar, \
-         last_bar, print, fetched_at, listed, reason, first_listing) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+         last_bar, print, fetched_at, listed, reason, first_listing, due_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     connection.prepare_cached(sql)?.execute(params![
         record.symbol.as_str(),
         record.currency.as_str(),
@@ -198,13 +189,14 @@ pub(super) fn write_record(
         record.listed,
         record.reason.as_deref(),
         first.map(|at| at.0),
+        due_at(record),
     ])?;
     Ok(())
 }
 
 fn update_record(connection: &Connection, record: &OptionRecord) -> Result<(), Trouble> {
     let sql = "UPDATE chainfill_option SET state = ?2, row_count = ?3, first_bar = ?4, last_bar = ?5, print = ?6, \
-         fetched_at = ?7, reason = ?8 WHERE symbol = ?1";
+         fetched_at = ?7, reason = ?8, due_at = ?9 WHERE symbol = ?1";
     connection.prepare_cached(sql)?.execute(params![
         record.symbol.as_str(),
         record.state.word(),
@@ -214,7 +206,20 @@ fn update_record(connection: &Connection, record: &OptionRecord) -> Result<(), T
         print_bits(record.print),
         record.fetched_at.map(|at| at.0),
         record.reason.as_deref(),
+        due_at(record),
     ])?;
+    Ok(())
+}
+
+/// Notes of every option when it is due again: an older version did not.
+pub(super) fn note_due(connection: &Connection) -> Result<(), Trouble> {
+    let records = read::load(connection, Moment(i64::MAX))?.records;
+    let mut note = connection.prepare("UPDATE chainfill_option SET due_at = ?2 WHERE symbol = ?1")?;
+    for record in &records {
+        if let Some(at) = due_at(record) {
+            note.execute(params![record.symbol.as_str(), at])?;
+        }
+    }
     Ok(())
 }
 

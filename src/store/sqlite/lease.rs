@@ -6,9 +6,11 @@ use super::adopt;
 use super::read::run;
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
+use crate::domain::order::Order;
 use crate::domain::run::{Claimed, claim};
+use crate::store::row::{order_of, order_text};
 use crate::store::text::plain;
-use crate::store::{Claim, Epoch, Holder, Order, RunEnd, StoreError};
+use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
 /// Takes the lease.
 pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trouble> {
@@ -55,15 +57,13 @@ pub(super) fn end(connection: &Connection, epoch: Epoch, end: &RunEnd) -> Result
 }
 
 /// Leaves an order.
-pub(super) fn leave_order(connection: &Connection, order: Order, now: Moment) -> Result<Option<Holder>, Trouble> {
-    let holder = holder(connection, Some(now))?;
-    if let Some(holder) = &holder {
-        connection.execute(
-            "INSERT OR IGNORE INTO chainfill_order (epoch, word, at) VALUES (?1, ?2, ?3)",
-            params![holder.epoch.0, order.word(), now.0],
-        )?;
-    }
-    Ok(holder)
+pub(super) fn leave_order(connection: &Connection, order: &Order, now: Moment) -> Result<Option<Left>, Trouble> {
+    let Some(holder) = holder(connection, Some(now))? else { return Ok(None) };
+    connection.execute(
+        "INSERT INTO chainfill_order (epoch, what, at) VALUES (?1, ?2, ?3)",
+        params![holder.epoch.0, plain(&order_text(order)), now.0],
+    )?;
+    Ok(Some(Left { id: connection.last_insert_rowid(), holder }))
 }
 
 /// Whether anything was left for this epoch: cheap, and without a lock.
@@ -74,11 +74,12 @@ pub(super) fn has_orders(connection: &Connection, epoch: Epoch) -> Result<bool, 
 
 /// Takes what was left for this epoch.
 pub(super) fn take_orders(connection: &Connection, epoch: Epoch) -> Result<Vec<Order>, Trouble> {
-    let sql = "UPDATE chainfill_order SET taken = 1 WHERE epoch = ?1 AND NOT taken RETURNING word";
+    let sql = "SELECT what FROM chainfill_order WHERE epoch = ?1 AND NOT taken ORDER BY id";
     let mut statement = connection.prepare(sql)?;
-    let words = statement.query_map([epoch.0], |row| row.get::<_, String>(0))?;
-    let words: Vec<String> = words.collect::<Result<_, _>>()?;
-    Ok(words.iter().filter_map(|word| Order::from_word(word)).collect())
+    let texts = statement.query_map([epoch.0], |row| row.get::<_, String>(0))?;
+    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+    connection.execute("UPDATE chainfill_order SET taken = 1 WHERE epoch = ?1 AND NOT taken", [epoch.0])?;
+    Ok(texts.iter().filter_map(|text| order_of(text)).collect())
 }
 
 /// Who holds the store. The age of the beat is by `now` where it is given.

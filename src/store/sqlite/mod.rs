@@ -5,6 +5,7 @@ mod candles;
 mod commit;
 mod file;
 mod lease;
+mod outside;
 mod read;
 mod schema;
 mod thread;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,10 +23,13 @@ use tokio::sync::mpsc;
 
 use super::row::storable_symbol;
 use super::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, Loaded, Mode, Opened, Order, RunEnd, Store, StoreError,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, Mode, Opened, Order, Outside, RunEnd,
+    RunRow, Store, StoreError, Story,
 };
 use crate::domain::candle::Candle;
-use crate::domain::instrument::Symbol;
+use crate::domain::coverage::ExpiryCover;
+use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use file::File;
 use thread::Thread;
@@ -64,10 +69,6 @@ pub(super) async fn open(path: &Path, place: String, mode: Mode) -> Result<Opene
 
 #[async_trait]
 impl Store for SqliteStore {
-    fn place(&self) -> &str {
-        self.thread.place()
-    }
-
     async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
         let wish = wish.clone();
         self.thread
@@ -100,27 +101,7 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
-        self.thread.call(move |file| file.read(|connection| read::load(connection, counted_since))).await
-    }
-
-    async fn glance(&self) -> Result<Glance, StoreError> {
-        self.thread.call(|file| file.read(read::glance)).await
-    }
-
-    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
-        let mode = self.mode;
-        self.thread
-            .call(move |file| match mode {
-                Mode::Write => file.write(|connection, _| lease::leave_order(connection, order, now)),
-                Mode::Read => {
-                    let mut second = file::second(&file.path)?;
-                    let writing = second.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-                    let holder = lease::leave_order(&writing, order, now)?;
-                    writing.commit()?;
-                    Ok(holder)
-                }
-            })
-            .await
+        self.read(move |connection| read::load(connection, counted_since)).await
     }
 
     async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
@@ -149,10 +130,74 @@ impl Store for SqliteStore {
         let (result, ()) = tokio::join!(reading, taking);
         result
     }
+}
+
+#[async_trait]
+impl Outside for SqliteStore {
+    fn place(&self) -> &str {
+        self.thread.place()
+    }
+
+    async fn glance(&self, now: Moment) -> Result<Glance, StoreError> {
+        self.read(move |connection| read::glance(connection, now)).await
+    }
+
+    async fn coverage(&self, currency: &Currency) -> Result<Vec<ExpiryCover>, StoreError> {
+        let currency = currency.clone();
+        self.read(move |connection| outside::coverage(connection, &currency)).await
+    }
+
+    async fn chain(&self, currency: &Currency, expiry: Option<Date>) -> Result<Vec<OptionRecord>, StoreError> {
+        let currency = currency.clone();
+        self.read(move |connection| outside::chain(connection, &currency, expiry)).await
+    }
+
+    async fn story(&self, symbol: &Symbol) -> Result<Option<Story>, StoreError> {
+        let symbol = storable_symbol(symbol);
+        self.read(move |connection| outside::story(connection, &symbol)).await
+    }
 
     async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
         let symbol = storable_symbol(symbol);
-        self.thread.call(move |file| file.read(|connection| candles::of_symbol(connection, symbol.as_str()))).await
+        self.read(move |connection| candles::of_symbol(connection, symbol.as_str())).await
+    }
+
+    async fn journal(&self, newest: usize) -> Result<Vec<JournalLine>, StoreError> {
+        self.read(move |connection| outside::journal(connection, newest)).await
+    }
+
+    async fn runs(&self, newest: usize) -> Result<Vec<RunRow>, StoreError> {
+        self.read(move |connection| outside::runs(connection, newest)).await
+    }
+
+    async fn leave_order(&self, order: &Order, now: Moment) -> Result<Option<Left>, StoreError> {
+        let (mode, order) = (self.mode, order.clone());
+        self.thread
+            .call(move |file| match mode {
+                Mode::Write => file.write(|connection, _| lease::leave_order(connection, &order, now)),
+                Mode::Read => {
+                    let mut second = file::second(&file.path)?;
+                    let writing = second.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+                    let left = lease::leave_order(&writing, &order, now)?;
+                    writing.commit()?;
+                    Ok(left)
+                }
+            })
+            .await
+    }
+
+    async fn order_taken(&self, id: i64) -> Result<bool, StoreError> {
+        self.read(move |connection| outside::order_taken(connection, id)).await
+    }
+}
+
+impl SqliteStore {
+    /// Reads one state of the file on its thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.thread.call(move |file| file.read(work)).await
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::limits::{AUDIT_ROWS, LOG_REQUESTS_MAX};
-use crate::store::row::{Line, Lines, counted_span_ms};
+use crate::store::row::{Line, Lines, counted_span_ms, open_count};
 use crate::store::{Epoch, Glance, ListingRow, Loaded, RunRow, Tally, merge};
 
 /// Everything that a run needs.
@@ -36,8 +36,12 @@ pub(super) fn load(connection: &Connection, counted_since: Moment) -> Result<Loa
     })
 }
 
+/// The newest runs: the store's clock is the clock of its machine.
+pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, CAST(unixepoch('subsec') * 1000 AS INTEGER) - l.beat_at, \
+     r.ended_at, r.ending, r.progress FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT ?1";
+
 /// The state of things, cheap.
-pub(super) fn glance(connection: &Connection) -> Result<Glance, Trouble> {
+pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Trouble> {
     let throttle: governor::Memory = memory(connection, "throttle")?.unwrap_or_default();
     let newest = "SELECT max(sent) FROM chainfill_attempt";
     let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0))?;
@@ -46,8 +50,12 @@ pub(super) fn glance(connection: &Connection) -> Result<Glance, Trouble> {
         connection.query_row("SELECT coalesce(sum(requests), 0) FROM chainfill_run", [], |row| row.get(0))?;
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_bytes: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let due = "SELECT count(*) FROM chainfill_option WHERE due_at <= ?1 AND listed";
+    let due: i64 = connection.query_row(due, [now.0], |row| row.get(0))?;
+    let tallies = tallies(connection)?;
     Ok(Glance {
-        tallies: tallies(connection)?,
+        open: open_count(&tallies, due),
+        tallies,
         run: run(connection)?,
         throttle,
         counted: counted(connection, since)?,
@@ -113,21 +121,35 @@ pub(super) fn record(row: &Row<'_>, lines: &mut Lines) -> Result<OptionRecord, T
 
 /// The newest run.
 pub(super) fn run(connection: &Connection) -> Result<Option<RunRow>, Trouble> {
-    // The store's clock is the clock of its machine.
-    let sql = "SELECT r.epoch, r.identity, CAST(unixepoch('subsec') * 1000 AS INTEGER) - l.beat_at, r.ended_at, r.ending, \
-         r.progress FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT 1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut statement = connection.prepare_cached(RUNS)?;
+    let mut rows = statement.query([1])?;
+    rows.next()?.map(run_row).transpose()
+}
+
+/// A run, from the columns of [`RUNS`].
+pub(super) fn run_row(row: &Row<'_>) -> Result<RunRow, Trouble> {
     let identity: String = row.get(1)?;
     let ended = row.get::<_, Option<i64>>(3)?.zip(row.get(4)?).map(|(at, ending)| (Moment(at), ending));
-    Ok(Some(RunRow {
+    Ok(RunRow {
         epoch: Epoch(row.get(0)?),
         identity: serde_json::from_str(&identity).map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
         beat_age_ms: row.get::<_, i64>(2)?.max(0),
         ended,
         progress: row.get(5)?,
-    }))
+    })
+}
+
+/// One option's line.
+pub(super) fn record_of(
+    connection: &Connection,
+    symbol: &Symbol,
+    lines: &mut Lines,
+) -> Result<Option<OptionRecord>, Trouble> {
+    let sql = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
+         FROM chainfill_option WHERE symbol = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut read = |row: &Row<'_>| Ok(record(row, lines));
+    statement.query_row([symbol.as_str()], &mut read).optional()?.transpose()
 }
 
 fn counted(connection: &Connection, since: Moment) -> Result<Vec<Counted>, Trouble> {

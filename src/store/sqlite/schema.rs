@@ -3,12 +3,15 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::trouble::Trouble;
-use super::{adopt, memory};
+use super::{adopt, commit, memory};
 use crate::store::adoption::{CANDLES, COLUMNS, Style};
 use crate::store::{Adopted, Mode, StoreError};
 
 /// The steps from nothing to now; a step never changes once it is released.
-const STEPS: [&str; 1] = [include_str!("../sql/sqlite/001_begin.sql")];
+const STEPS: [&str; 2] = [include_str!("../sql/sqlite/001_begin.sql"), include_str!("../sql/sqlite/002_outside.sql")];
+
+/// The version that keeps when an option is due again.
+const DUE: i32 = 2;
 
 /// What making the tables ready did.
 pub(super) struct Ready {
@@ -56,6 +59,9 @@ pub(super) fn ready(connection: &Connection, place: &str, mode: Mode) -> Result<
     }
     if found < known {
         connection.execute("UPDATE chainfill_schema SET version = ?1", [known])?;
+    }
+    if (1..DUE).contains(&found) {
+        commit::note_due(connection)?;
     }
     let mut adopted = None;
     if found == 0 && had_candles {

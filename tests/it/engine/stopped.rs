@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chainfill::clock::Clock;
-use chainfill::domain::instrument::Symbol;
+use chainfill::domain::candle::Candle;
+use chainfill::domain::coverage::ExpiryCover;
+use chainfill::domain::instrument::{Currency, Symbol};
+use chainfill::domain::ledger::OptionRecord;
 use chainfill::domain::moment::Moment;
 use chainfill::domain::run::Ending;
 use chainfill::store::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, Loaded, MemoryStore, Order, RunEnd, Store, StoreError,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, MemoryStore, Order, Outside, RunEnd,
+    RunRow, Store, StoreError, Story,
 };
+use jiff::civil::Date;
 
 use crate::rig::world::{BEGIN, World, small};
 
@@ -25,9 +30,6 @@ struct Shaky {
 
 #[async_trait]
 impl Store for Shaky {
-    fn place(&self) -> &str {
-        "memory:shaky"
-    }
     async fn begin(&self, claim: &Claim) -> Result<Epoch, StoreError> {
         self.inner.begin(claim).await
     }
@@ -47,20 +49,45 @@ impl Store for Shaky {
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
         self.inner.load(counted_since).await
     }
-    async fn glance(&self) -> Result<Glance, StoreError> {
-        self.inner.glance().await
-    }
-    async fn leave_order(&self, order: Order, now: Moment) -> Result<Option<Holder>, StoreError> {
-        self.inner.leave_order(order, now).await
-    }
     async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
         self.inner.take_orders(epoch).await
     }
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
         self.inner.audit(each).await
     }
-    async fn history(&self, symbol: &Symbol) -> Result<Vec<chainfill::domain::candle::Candle>, StoreError> {
+}
+
+#[async_trait]
+impl Outside for Shaky {
+    fn place(&self) -> &str {
+        "memory:shaky"
+    }
+    async fn glance(&self, now: Moment) -> Result<Glance, StoreError> {
+        self.inner.glance(now).await
+    }
+    async fn coverage(&self, currency: &Currency) -> Result<Vec<ExpiryCover>, StoreError> {
+        self.inner.coverage(currency).await
+    }
+    async fn chain(&self, currency: &Currency, expiry: Option<Date>) -> Result<Vec<OptionRecord>, StoreError> {
+        self.inner.chain(currency, expiry).await
+    }
+    async fn story(&self, symbol: &Symbol) -> Result<Option<Story>, StoreError> {
+        self.inner.story(symbol).await
+    }
+    async fn history(&self, symbol: &Symbol) -> Result<Vec<Candle>, StoreError> {
         self.inner.history(symbol).await
+    }
+    async fn journal(&self, newest: usize) -> Result<Vec<JournalLine>, StoreError> {
+        self.inner.journal(newest).await
+    }
+    async fn runs(&self, newest: usize) -> Result<Vec<RunRow>, StoreError> {
+        self.inner.runs(newest).await
+    }
+    async fn leave_order(&self, order: &Order, now: Moment) -> Result<Option<Left>, StoreError> {
+        self.inner.leave_order(order, now).await
+    }
+    async fn order_taken(&self, id: i64) -> Result<bool, StoreError> {
+        self.inner.order_taken(id).await
     }
 }
 
@@ -88,7 +115,7 @@ async fn a_stopped_run_writes_what_came_in_and_the_next_one_goes_on() {
     let epoch = world.begin().await.unwrap();
     let order = async {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
-        world.store.leave_order(Order::Stop, world.clock.now()).await.unwrap();
+        world.store.leave_order(&Order::Stop, world.clock.now()).await.unwrap();
     };
     let (report, ()) = tokio::join!(world.work(epoch), order);
     let report = report.unwrap();
@@ -99,7 +126,7 @@ async fn a_stopped_run_writes_what_came_in_and_the_next_one_goes_on() {
     world.assert_complete().await;
     // F-I5: nothing was asked twice but the listing, and every request is in the journal.
     assert_eq!(world.requests(), 1 + 1 + 1 + 200);
-    let journal = world.memory.as_ref().unwrap().journal();
+    let journal = world.memory.as_ref().unwrap().attempts();
     let left = journal.iter().filter(|(_, settled)| settled.as_ref().is_none_or(|s| s.outcome != "unsent"));
     assert_eq!(left.count() as u64, world.requests());
 }

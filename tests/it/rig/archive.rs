@@ -141,9 +141,16 @@ impl Archive<'_> {
         }
         for (query, count) in served {
             let (left, _) = journaled.get(query).copied().unwrap_or_default();
+            if *count > left {
+                println!("not journaled: {query}, {count} times at the vendor, {left} times in the journal");
+            }
             loss.not_journaled += count.saturating_sub(left);
         }
         for (query, (_, known)) in &journaled {
+            let came = served.get(query).copied().unwrap_or_default();
+            if *known > came {
+                println!("never sent: {query}, {known} times in the journal, {came} times at the vendor");
+            }
             loss.never_sent += known.saturating_sub(served.get(query).copied().unwrap_or_default());
         }
     }
@@ -158,7 +165,7 @@ impl Archive<'_> {
                 |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
             store.audit(&mut take).await.expect("the table can be read");
             let loaded = store.load(Moment(0)).await.expect("the ledger can be read");
-            let glance = store.glance().await.expect("the tallies can be read");
+            let glance = store.glance(Moment(0)).await.expect("the tallies can be read");
             Found { rows, loaded, glance }
         })
     }

@@ -161,6 +161,7 @@ pub fn settings() -> Settings {
         limit: None,
         empty_days: 30,
         only_listing: false,
+        store_bytes: 0,
         api: "http://simulated/v1/".into(),
         identity: Identity {
             pid: 1,

@@ -2,7 +2,7 @@
 
 use chainfill::domain::moment::Moment;
 use chainfill::limits::LEASE_MS;
-use chainfill::store::{Batch, Order, StoreError};
+use chainfill::store::{Batch, Order, StoreError, Which};
 
 use super::facts::{T0, attempt, begun, identity, loaded, settled, wish};
 use super::home::Home;
@@ -77,16 +77,26 @@ async fn requests_of_a_dead_run_count(home: &Home) {
 
 async fn an_order_reaches_the_run_that_it_was_meant_for(home: &Home) {
     let store = home.store().await;
-    assert_eq!(store.leave_order(Order::Stop, T0).await.unwrap(), None, "nobody is there");
+    assert_eq!(store.leave_order(&Order::Stop, T0).await.unwrap(), None, "nobody is there");
     let epoch = store.begin(&wish(7, |_| Some(true))).await.unwrap();
     assert_eq!(store.take_orders(epoch).await.unwrap(), []);
-    for _ in 0..2 {
-        let holder = store.leave_order(Order::Stop, T0).await.unwrap().unwrap();
-        assert_eq!((holder.identity.pid, holder.epoch), (7, epoch));
+    // The same order twice, and others between: each is followed, in the order in which they were left.
+    let which = Which { symbols: vec!["ETH-\u{0}'; DROP TABLE".into()], attention: true, empty: false };
+    let orders = [Order::Pause, Order::Resume, Order::Pause, Order::Pace { spacing_ms: 200 }, Order::Retry(which)];
+    let mut ids = Vec::new();
+    for order in &orders {
+        let left = store.leave_order(order, T0).await.unwrap().unwrap();
+        assert_eq!((left.holder.identity.pid, left.holder.epoch), (7, epoch));
+        assert!(!store.order_taken(left.id).await.unwrap());
+        ids.push(left.id);
     }
-    assert_eq!(store.take_orders(epoch).await.unwrap(), [Order::Stop]);
+    assert_eq!(store.take_orders(epoch).await.unwrap(), orders);
     assert_eq!(store.take_orders(epoch).await.unwrap(), []);
-    store.leave_order(Order::Stop, T0).await.unwrap();
+    for id in ids {
+        assert!(store.order_taken(id).await.unwrap());
+    }
+    assert!(!store.order_taken(99).await.unwrap(), "nobody left that one");
+    store.leave_order(&Order::Stop, T0).await.unwrap();
     let next = store.begin(&wish(8, |_| Some(false))).await.unwrap();
     assert_eq!(store.take_orders(next).await.unwrap(), [], "it was for the run before");
 }

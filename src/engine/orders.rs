@@ -1,0 +1,99 @@
+//! What people tell a run from outside: stop, pause, go on, another pace, ask again.
+
+use super::shutdown::Stop;
+use super::{Run, with_ahead};
+use crate::domain::event::Event;
+use crate::domain::ledger::{Happening, OptionRecord, OptionState};
+use crate::domain::moment::Moment;
+use crate::domain::order::{Order, Which};
+use crate::limits::CONTROL_MS;
+use crate::store::{OptionNews, StoreError};
+
+impl Run {
+    /// Looks for orders from outside.
+    pub(super) fn poll_orders(&mut self, now: Moment) {
+        if now < self.control_at || self.orders.is_some() || self.store_is_away() {
+            return;
+        }
+        self.control_at = now + CONTROL_MS;
+        let (store, epoch) = (self.ports.store.clone(), self.epoch);
+        self.orders = Some(Box::pin(async move { store.take_orders(epoch).await }));
+    }
+
+    /// Follows orders from outside, one after another. A store that cannot be asked shows itself at the next commit.
+    pub(super) fn obey(&mut self, orders: Result<Vec<Order>, StoreError>) {
+        for order in orders.unwrap_or_default() {
+            match order {
+                Order::Stop => self.stop(Stop::by_request("chainfill stop")),
+                Order::Pause => self.pause(),
+                Order::Resume => self.unpause(),
+                Order::Pace { spacing_ms } => self.set_pace(spacing_ms),
+                Order::Retry(which) => self.put_back(&which),
+            }
+        }
+    }
+
+    /// Sends nothing more; what is in flight comes home.
+    fn pause(&mut self) {
+        if self.paused || self.stop.is_some() {
+            return;
+        }
+        self.paused = true;
+        self.told_wait = None; // a wait that is not over when the run goes on is told again
+        self.tell(Event::Paused);
+        let now = self.now();
+        self.clear_runway(now);
+    }
+
+    fn unpause(&mut self) {
+        if std::mem::take(&mut self.paused) {
+            self.tell(Event::Unpaused);
+        }
+    }
+
+    fn set_pace(&mut self, spacing_ms: i64) {
+        let now = self.now();
+        self.settings.pace.spacing_ms = spacing_ms.max(0);
+        self.governor.set_pace(with_ahead(self.settings.pace), now);
+        self.tell(Event::Paced { spacing_ms: self.settings.pace.spacing_ms });
+    }
+
+    /// Puts options back to pending, with a line in the log of what people asked for (I8). They are asked for once
+    /// that is committed.
+    fn put_back(&mut self, which: &Which) {
+        let now = self.now();
+        let data_source = self.ports.source.name();
+        let is_known = |record: &OptionRecord| record.state != OptionState::Pending;
+        let mut count = 0;
+        for symbol in which.of(&self.records) {
+            let record = self.index.get(&symbol).and_then(|at| self.records.get(*at));
+            if self.scope.is_open(&symbol) || !record.is_some_and(is_known) {
+                continue; // it is asked for anyway
+            }
+            count += 1;
+            let (candles, flaws) = (Vec::new(), Vec::new());
+            let happening = Happening::PutBack;
+            self.batch.options.push(OptionNews { symbol, happening, candles, flaws, at: now, data_source });
+        }
+        let words = format!("retry {}: {count} options", which.words());
+        self.batch.action = Some(match self.batch.action.take() {
+            Some(before) => format!("{before}; {words}"),
+            None => words,
+        });
+        if count == 0 {
+            self.tell(Event::PutBack { options: 0, todo: Vec::new(), requests: 0 });
+        }
+    }
+
+    /// Asks for options that were put back, now that the ledger says so.
+    pub(super) fn ask_again(&mut self) {
+        let symbols = std::mem::take(&mut self.put_back);
+        // A run that still reads the listing plans with the ledger as it is then.
+        if symbols.is_empty() || self.listing.is_some() || self.stop.is_some() {
+            return;
+        }
+        let (todo, requests) = self.ask_for(&symbols);
+        let options = u64::try_from(symbols.len()).unwrap_or(u64::MAX);
+        self.tell(Event::PutBack { options, todo, requests });
+    }
+}

@@ -1,0 +1,51 @@
+//! From a store to the page that every view draws: what is kept there, and whether the process lives.
+
+use std::sync::Arc;
+
+use crate::domain::governor::{Explanation, Governor, Pace};
+use crate::domain::health::LastRun;
+use crate::domain::moment::Moment;
+use crate::domain::run::Ending;
+use crate::process;
+use crate::store::{Glance, Outside, RunRow, StoreError};
+use crate::view::status::StatusPage;
+
+/// Looks once. Costs the vendor no request, and the store a few reads whatever its size.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, StoreError> {
+    let glance = store.glance(now).await?;
+    Ok(StatusPage {
+        store: store.place().to_owned(),
+        open: glance.open,
+        bytes: glance.bytes,
+        requests: glance.requests,
+        // A newer or older program's words are no reason to show nothing.
+        progress: glance.run.as_ref().and_then(|run| serde_json::from_str(run.progress.as_deref()?).ok()),
+        throttle: explain(&glance, now),
+        run: glance.run.as_ref().map(last_run),
+        tallies: glance.tallies,
+    })
+}
+
+/// What the governor of the next run would know.
+pub fn explain(glance: &Glance, now: Moment) -> Explanation {
+    let pace = Pace { spacing_ms: 0, concurrency: 1 };
+    Governor::new(pace, glance.throttle.clone(), glance.counted.iter().copied()).explain(now)
+}
+
+/// A run as the verdict needs it.
+pub fn last_run(run: &RunRow) -> LastRun {
+    let ended = run.ended.as_ref();
+    LastRun {
+        epoch: run.epoch.0,
+        pid: run.identity.pid,
+        host: run.identity.host.clone(),
+        started_at: run.identity.started_at,
+        beat_age_ms: run.beat_age_ms,
+        alive: if ended.is_some() { Some(false) } else { process::alive(&run.identity) },
+        ended_at: ended.map(|(at, _)| *at),
+        ending: ended.and_then(|(_, word)| Ending::from_word(word)),
+    }
+}
