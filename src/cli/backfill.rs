@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
-use super::{Context, Failure, pages, screen, watch};
+use super::{Context, Failure, pages, screen, views};
 use crate::config::{MaxRate, Span};
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
@@ -93,7 +93,7 @@ impl Backfill {
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let views = watch::views(&context.common, std::io::stdout().is_terminal())?;
+        let views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
         let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await?;
         Ok(report.ending.exit_code())
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use clap::Args;
 
 use super::conduct::{Conduct, conduct, settings};
-use super::{Context, Failure, screen, watch};
+use super::{Context, Failure, screen, views};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
@@ -61,7 +61,8 @@ impl Demo {
         let currencies = ["BTC", "ETH"].map(Currency::stored).to_vec();
         let (mut settings, clock) = settings(currencies, "demo", &server.url());
         settings.pace = Pace { spacing_ms: SPACING_MS, concurrency: 4 };
-        let views = watch::views(&context.common, std::io::IsTerminal::is_terminal(&std::io::stdout()))?;
+        let views =
+            views::views(&context.common, &context.tz()?, std::io::IsTerminal::is_terminal(&std::io::stdout()))?;
         let done = Conduct { store: opened.store.clone(), api_url: server.url(), key: Some(key), views, settings };
         let report = conduct(done, clock).await?;
         server.stop().await;

@@ -15,7 +15,7 @@ mod shell;
 mod status;
 mod vendor;
 mod verify;
-mod watch;
+mod views;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -14,7 +14,7 @@ use crate::view::lines::{Form, Level, Lines};
 use crate::view::live::{self, Live, Scene};
 
 /// The views of a run. `on_terminal`: whether standard output is one.
-pub(super) fn views(common: &Common, on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
+pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
     let mut views: Vec<Box<dyn View>> = Vec::new();
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let no_color = common.color == Color::Never || set("NO_COLOR").is_some();
@@ -24,7 +24,7 @@ pub(super) fn views(common: &Common, on_terminal: bool) -> Result<Vec<Box<dyn Vi
         views.push(Box::new(Live::new(Scene {
             target: ProgressDrawTarget::stderr(),
             width: Box::new(live::stderr_width),
-            tz: TimeZone::system(),
+            tz: tz.clone(),
             color: !no_color,
             now: Box::new(move || clock.now()),
         })));
@@ -32,7 +32,7 @@ pub(super) fn views(common: &Common, on_terminal: bool) -> Result<Vec<Box<dyn Vi
         let form = if common.json { Form::Json } else { Form::Text };
         let level = if common.quiet { Level::Summary } else { Level::All };
         let out = Box::new(Aside::new(Box::new(std::io::stdout())));
-        views.push(Box::new(Lines::new(out, form, TimeZone::system()).at_level(level)));
+        views.push(Box::new(Lines::new(out, form, tz.clone()).at_level(level)));
     }
     if common.log_file != Path::new("-") {
         let form = if common.log_format == LogFormat::Json { Form::Json } else { Form::Text };
@@ -40,7 +40,7 @@ pub(super) fn views(common: &Common, on_terminal: bool) -> Result<Vec<Box<dyn Vi
             Failure::usage(&format!("--log-file {}: {error}", common.log_file.display()))
                 .hint("--log-file - writes none")
         })?;
-        views.push(Box::new(Lines::new(Box::new(file), form, TimeZone::system())));
+        views.push(Box::new(Lines::new(Box::new(file), form, tz.clone())));
     }
     Ok(views)
 }
