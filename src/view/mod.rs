@@ -4,9 +4,11 @@
 pub mod aside;
 pub mod drawing;
 pub mod escape;
+pub mod exposition;
 pub mod json;
 pub mod lines;
 pub mod live;
+pub mod metrics;
 pub mod missing;
 pub mod numbers;
 pub mod plan;
