@@ -6,6 +6,7 @@
 mod cli;
 mod crash;
 mod engine;
+mod machines;
 mod names;
 mod peer_drf;
 mod rig;

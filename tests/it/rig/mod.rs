@@ -8,6 +8,7 @@ pub mod home;
 mod itself;
 pub mod postgres;
 pub mod program;
+pub mod promtool;
 pub mod simulated;
 pub mod world;
 
