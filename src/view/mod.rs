@@ -4,6 +4,7 @@
 pub mod aside;
 pub mod drawing;
 pub mod escape;
+pub mod forecasts;
 pub mod json;
 pub mod lines;
 pub mod live;
@@ -12,6 +13,7 @@ pub mod numbers;
 pub mod plan;
 pub mod proof;
 pub mod status;
+pub mod status_page;
 pub mod summary;
 pub mod table;
 pub mod words;
