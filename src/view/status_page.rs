@@ -24,6 +24,8 @@ use crate::domain::tally::Tally;
 /// Error groups on the page.
 const ERRORS_SHOWN: usize = 2;
 const HEAD_WIDTH: usize = 11;
+/// A finish that is nearer than this is told to the second.
+const CLOSE_MS: i64 = 600_000;
 
 /// A line of the page: its head, its words, and how soon it is left out where a screen has no room; 0 for never.
 struct Fact {
@@ -112,7 +114,9 @@ fn facts(page: &StatusPage, now: Moment, tz: &TimeZone) -> Vec<Fact> {
 
 /// When it will be done, in words: a range, or why there is none.
 pub fn finish(expectation: Expectation, now: Moment, tz: &TimeZone) -> Option<String> {
-    let clock = |at: Moment| at.minute_of_day(tz, now);
+    let clock = |at: Moment| {
+        if now.until_ms(at) < CLOSE_MS { at.time_of_day(tz, now) } else { at.minute_of_day(tz, now) }
+    };
     Some(match expectation {
         Expectation::None => return None,
         Expectation::Measuring { answers, of } => {
