@@ -4,10 +4,12 @@
 pub mod aside;
 pub mod drawing;
 pub mod escape;
+pub mod exposition;
 pub mod forecasts;
 pub mod json;
 pub mod lines;
 pub mod live;
+pub mod metrics;
 pub mod missing;
 pub mod numbers;
 pub mod plan;
