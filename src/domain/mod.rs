@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod governor;
 pub mod health;
 pub mod instrument;
+pub mod journal;
 pub mod latency;
 pub mod ledger;
 pub mod listing;

@@ -82,6 +82,7 @@ mod tests {
 
     /// A terminal that takes nothing until it is let go.
     struct Frozen {
+        frozen: Sender<()>,
         thaw: Receiver<()>,
         seen: Arc<Mutex<Vec<u8>>>,
         thawed: bool,
@@ -90,6 +91,7 @@ mod tests {
     impl Write for Frozen {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             if !self.thawed {
+                let _ = self.frozen.send(());
                 let _ = self.thaw.recv();
                 self.thawed = true;
             }
@@ -106,8 +108,11 @@ mod tests {
         // F-P12
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (let_go, thaw): (Sender<()>, _) = channel();
-        let mut aside = Aside::new(Box::new(Frozen { thaw, seen: seen.clone(), thawed: false }));
-        for n in 0..SCREEN_LINES_MAX * 2 {
+        let (tell, frozen) = channel();
+        let mut aside = Aside::new(Box::new(Frozen { frozen: tell, thaw, seen: seen.clone(), thawed: false }));
+        aside.write_all(b"line 0\n").unwrap();
+        frozen.recv().unwrap();
+        for n in 1..SCREEN_LINES_MAX * 2 {
             aside.write_all(format!("line {n}\n").as_bytes()).unwrap();
         }
         assert!(aside.dropped >= SCREEN_LINES_MAX as u64 - 1);

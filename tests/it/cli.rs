@@ -1,6 +1,7 @@
 //! The command line, as a user meets it.
 
 mod journey;
+mod ordered;
 mod refusals;
 
 use crate::rig::program::Desk;

@@ -2,5 +2,6 @@
 
 mod exact;
 mod faulty;
+mod ordered;
 mod stopped;
 mod throttled;
