@@ -87,6 +87,7 @@ impl Backfill {
         }
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
+        let told = self.notify.targets(context)?;
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {
             screen::note(&pages::adopted(&adopted));
@@ -98,8 +99,8 @@ impl Backfill {
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
         let mut views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
-        let farewell = self.notify.view(context, &settings.identity.host)?.map(|(view, farewell)| {
-            views.push(view);
+        let farewell = self.notify.view(told, context, &settings.identity.host)?.map(|(view, farewell)| {
+            views.push(Box::new(view));
             farewell
         });
         let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;

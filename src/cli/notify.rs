@@ -7,10 +7,9 @@ use clap::Args;
 use super::{Context, Failure, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{KEY_VARIABLE, NOTIFY_VARIABLE, Span};
-use crate::domain::progress::View;
 use crate::limits::NOTICE_TARGETS_MAX;
 use crate::notify::target::Target;
-use crate::notify::{self, Farewell, Patience, Setup};
+use crate::notify::{self, Farewell, Notify, Patience, Setup};
 
 /// Who is told.
 #[derive(Clone, Debug, Args)]
@@ -31,8 +30,12 @@ pub(super) struct NotifyFlags {
 
 impl NotifyFlags {
     /// The view that tells them; `None` where nobody is to be told.
-    pub(super) fn view(&self, context: &Context, host: &str) -> Result<Option<(Box<dyn View>, Farewell)>, Failure> {
-        let targets = self.targets(context)?;
+    pub(super) fn view(
+        &self,
+        targets: Vec<Target>,
+        context: &Context,
+        host: &str,
+    ) -> Result<Option<(Notify, Farewell)>, Failure> {
         if targets.is_empty() {
             return Ok(None);
         }
@@ -46,12 +49,11 @@ impl NotifyFlags {
             now: Box::new(move || clock.now()),
             tell: Arc::new(screen::note),
         };
-        let (notify, farewell) =
-            notify::start(setup).map_err(|why| Failure::unexpected(&format!("--notify: {why}")))?;
-        Ok(Some((Box::new(notify), farewell)))
+        notify::start(setup).map(Some).map_err(|why| Failure::unexpected(&format!("--notify: {why}")))
     }
 
-    fn targets(&self, context: &Context) -> Result<Vec<Target>, Failure> {
+    /// Who they are; refused before anything is made or sent where one cannot be meant.
+    pub(super) fn targets(&self, context: &Context) -> Result<Vec<Target>, Failure> {
         let listed = context.surroundings.variable(NOTIFY_VARIABLE).filter(|_| self.urls.is_empty());
         let (from, urls) = match &listed {
             Some(listed) => (NOTIFY_VARIABLE, listed.split_whitespace().collect()),

@@ -75,10 +75,11 @@ impl Delivery {
             let Err(miss) = self.send(&notice).await else { return };
             tries += 1;
             let is_given_up = !miss.may_pass || tries >= NOTICE_TRIES_MAX;
-            if !is_given_up {
+            let mut last = self.queue.last();
+            if last.is_none() && !is_given_up {
                 self.pause(tries, miss.wait_ms).await;
+                last = self.queue.last();
             }
-            let last = self.queue.last();
             if is_given_up || last.is_some() {
                 self.lost(&notice, &miss, tries);
             }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::domain::health::Health;
 use crate::domain::moment::Moment;
@@ -45,11 +47,11 @@ fn every_form_of_a_milestone_with_hostile_words() {
     for form in [Form::Webhook, Form::Ntfy, Form::Slack, Form::Discord, Form::Healthchecks] {
         let url = Url::parse("https://my.host/a/b/?create=1").unwrap();
         let message = form.message(&url, &notice(Kind::Milestone, None));
-        text.push_str(&format!("-- {form:?}\nPOST {}\n", message.url));
+        writeln!(text, "-- {form:?}\nPOST {}", message.url).unwrap();
         for (name, value) in &message.headers {
-            text.push_str(&format!("{name}: {value}\n"));
+            writeln!(text, "{name}: {value}").unwrap();
         }
-        text.push_str(&format!("\n{}\n\n", message.body));
+        writeln!(text, "\n{}\n", message.body).unwrap();
     }
     insta::assert_snapshot!(text);
 }

@@ -61,7 +61,7 @@ impl Occasions {
             Event::Ended { ending, words, resume_after } => {
                 self.is_open = false;
                 let told = words::of(event, at, progress, &self.tz).unwrap_or_else(|| words.clone());
-                let notice = self.ended(at, *ending, &told, progress);
+                let notice = ended(at, *ending, &told, progress);
                 Notice { ending: Some(*ending), resume_after: *resume_after, ..notice }
             }
             _ => return None,
@@ -145,31 +145,31 @@ impl Occasions {
             _ => String::new(),
         }
     }
+}
 
-    fn ended(&self, at: Moment, ending: Ending, told: &str, progress: &Progress) -> Notice {
-        let kind = if ending == Ending::Complete { Kind::Done } else { Kind::Ended };
-        let (title, health) = match ending {
-            Ending::Complete => ("done", Health::Done),
-            Ending::Attention => ("done, but some options need a person", Health::Worry),
-            Ending::Stopped => ("stopped by request", Health::Idle),
-            Ending::Limit => ("ended at the vendor's limit, as told", Health::Idle),
-            Ending::Vendor => ("gave the vendor up", Health::Worry),
-            Ending::Key => ("the key is refused", Health::Worry),
-            Ending::Store => ("the store cannot be used", Health::Worry),
-            Ending::Usage => ("what was asked for does not exist", Health::Worry),
-            Ending::Failed => ("failed", Health::Worry),
-        };
-        let told = sentence(told);
-        let text = format!(
-            "{} {} in {}: {}, {}.",
-            told,
-            counted(progress.requests, "request"),
-            span_words(progress.started_at.until_ms(at)),
-            counted(progress.rows_inserted, "new bar"),
-            counted(progress.options().0, "option")
-        );
-        Notice::new(kind, at, (title, &text), (health, &told), progress)
-    }
+fn ended(at: Moment, ending: Ending, told: &str, progress: &Progress) -> Notice {
+    let kind = if ending == Ending::Complete { Kind::Done } else { Kind::Ended };
+    let (title, health) = match ending {
+        Ending::Complete => ("done", Health::Done),
+        Ending::Attention => ("done, but some options need a person", Health::Worry),
+        Ending::Stopped => ("stopped by request", Health::Idle),
+        Ending::Limit => ("ended at the vendor's limit, as told", Health::Idle),
+        Ending::Vendor => ("gave the vendor up", Health::Worry),
+        Ending::Key => ("the key is refused", Health::Worry),
+        Ending::Store => ("the store cannot be used", Health::Worry),
+        Ending::Usage => ("what was asked for does not exist", Health::Worry),
+        Ending::Failed => ("failed", Health::Worry),
+    };
+    let told = sentence(told);
+    let text = format!(
+        "{} {} in {}: {}, {}.",
+        told,
+        counted(progress.requests, "request"),
+        span_words(progress.started_at.until_ms(at)),
+        counted(progress.rows_inserted, "new bar"),
+        counted(progress.options().0, "option")
+    );
+    Notice::new(kind, at, (title, &text), (health, &told), progress)
 }
 
 /// With a full stop at its end.

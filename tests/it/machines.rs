@@ -1,5 +1,6 @@
 //! What machines read: metrics, rules and the dashboard drawn from them, judged by Prometheus' own tool.
 
+mod documented;
 mod grafana;
 mod metrics;
 mod rules;

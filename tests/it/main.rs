@@ -8,6 +8,7 @@ mod crash;
 mod engine;
 mod machines;
 mod names;
+mod notify;
 mod peer_drf;
 mod rig;
 mod store_contract;

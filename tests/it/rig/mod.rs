@@ -6,6 +6,7 @@ pub mod archive;
 pub mod drf;
 pub mod home;
 mod itself;
+pub mod postbox;
 pub mod postgres;
 pub mod program;
 pub mod promtool;
