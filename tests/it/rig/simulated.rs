@@ -86,12 +86,13 @@ fn journal_words(path: &str) -> String {
         let (_, parameters) = path.split_once('?')?;
         parameters.split('&').find_map(|pair| pair.split_once('=').filter(|(its, _)| *its == name).map(|(_, v)| v))
     };
+    let page = |query: String| match of("offset").unwrap_or("0") {
+        "0" => query,
+        offset => format!("{query} +{offset}"),
+    };
     match (of("symbol"), of("currency"), of("expiry"), of("year")) {
-        (Some(symbol), ..) => symbol.to_owned(),
-        (_, Some(currency), Some(expiry), _) => match of("offset").unwrap_or("0") {
-            "0" => format!("{currency} {expiry}"),
-            offset => format!("{currency} {expiry} +{offset}"),
-        },
+        (Some(symbol), ..) => page(symbol.to_owned()),
+        (_, Some(currency), Some(expiry), _) => page(format!("{currency} {expiry}")),
         (.., Some(year)) => format!("the listing of {year}"),
         _ => "the listing".to_owned(),
     }
