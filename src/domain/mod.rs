@@ -3,6 +3,7 @@
 pub mod ability;
 pub mod answer;
 pub mod candle;
+pub mod digits;
 pub mod event;
 pub mod forecast;
 pub mod governor;
