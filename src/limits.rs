@@ -161,8 +161,9 @@ pub const SQLITE_BUSY_MS: u32 = 30_000;
 /// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
 pub const SQLITE_CACHE_KIB: i64 = 3_072;
 
-/// Bytes to which the SQLite WAL is cut after a checkpoint (B9).
-pub const SQLITE_WAL_BYTES: i64 = 8 << 20;
+/// Bytes to which the SQLite WAL is cut after a checkpoint (B9): more than it holds by then, see
+/// [`SQLITE_CHECKPOINT_PAGES`], or each round would give the disk's blocks back and take them again.
+pub const SQLITE_WAL_BYTES: i64 = 24 << 20;
 
 /// Calls that may wait for the SQLite thread.
 pub const SQLITE_CALLS_MAX: usize = 16;
