@@ -226,8 +226,12 @@ pub const NAMES_SHOWN_MAX: usize = 20;
 /// Groups of errors that a summary shows.
 pub const ERROR_GROUPS_MAX: usize = 10;
 
-/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
-pub const SCREEN_LINES_MAX: usize = 1_024;
+/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12). A run at
+/// full speed tells some fifty of them in [`SCREEN_GATHER_MS`].
+pub const SCREEN_LINES_MAX: usize = 4_096;
+
+/// How long lines are gathered for a screen after some were written.
+pub const SCREEN_GATHER_MS: u64 = 3;
 
 /// Bytes that are handed to a slow screen at once.
 pub const SCREEN_BYTES_MAX: usize = 1 << 16;
