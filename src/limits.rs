@@ -164,8 +164,9 @@ pub const SQLITE_BUSY_MS: u32 = 30_000;
 /// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
 pub const SQLITE_CACHE_KIB: i64 = 3_072;
 
-/// Bytes to which the SQLite WAL is cut after a checkpoint (B9).
-pub const SQLITE_WAL_BYTES: i64 = 8 << 20;
+/// Bytes to which the SQLite WAL is cut after a checkpoint (B9): more than it holds by then, see
+/// [`SQLITE_CHECKPOINT_PAGES`], or each round would give the disk's blocks back and take them again.
+pub const SQLITE_WAL_BYTES: i64 = 24 << 20;
 
 /// Calls that may wait for the SQLite thread.
 pub const SQLITE_CALLS_MAX: usize = 16;
@@ -228,8 +229,12 @@ pub const NAMES_SHOWN_MAX: usize = 20;
 /// Groups of errors that a summary shows.
 pub const ERROR_GROUPS_MAX: usize = 10;
 
-/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
-pub const SCREEN_LINES_MAX: usize = 1_024;
+/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12). A run at
+/// full speed tells some fifty of them in [`SCREEN_GATHER_MS`].
+pub const SCREEN_LINES_MAX: usize = 4_096;
+
+/// How long lines are gathered for a screen after some were written.
+pub const SCREEN_GATHER_MS: u64 = 3;
 
 /// Bytes that are handed to a slow screen at once.
 pub const SCREEN_BYTES_MAX: usize = 1 << 16;

@@ -24,7 +24,7 @@ pub(super) struct Entry {
     /// Its bars after, by date.
     rows: Vec<Candle>,
     /// What must be written, by date.
-    pub(super) writes: BTreeMap<jiff::civil::Date, Write>,
+    pub(super) writes: Vec<Write>,
 }
 
 /// A bar to be written.
@@ -42,7 +42,7 @@ impl Fold {
         let record =
             before.clone().unwrap_or_else(|| OptionRecord { listed: false, ..OptionRecord::listed(symbol.clone()) });
         self.places.insert(symbol.clone(), self.entries.len());
-        self.entries.push(Entry { before, record, rows, writes: BTreeMap::new() });
+        self.entries.push(Entry { before, record, rows, writes: Vec::new() });
     }
 
     /// Whether an option was taken in.
@@ -97,6 +97,8 @@ impl Fold {
 
 impl Entry {
     fn take_bars(&mut self, news: &OptionNews, applied: &mut Applied) {
+        self.rows.reserve(news.candles.len());
+        self.writes.reserve(news.candles.len());
         for candle in &news.candles {
             let replaces = match self.rows.binary_search_by_key(&candle.date, |row| row.date) {
                 Ok(at) if self.rows[at] == *candle => {
@@ -115,14 +117,9 @@ impl Entry {
                 }
             };
             let write = Write { candle: candle.clone(), data_source: news.data_source, at: news.at, replaces };
-            match self.writes.entry(candle.date) {
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    place.insert(write);
-                }
-                std::collections::btree_map::Entry::Occupied(mut place) => {
-                    let replaces = place.get().replaces;
-                    place.insert(Write { replaces, ..write });
-                }
+            match self.writes.binary_search_by_key(&candle.date, |write| write.candle.date) {
+                Ok(at) => self.writes[at] = Write { replaces: self.writes[at].replaces, ..write },
+                Err(at) => self.writes.insert(at, write),
             }
         }
         let record = &mut self.record;
@@ -135,7 +132,7 @@ pub(super) fn count_rows(record: &mut OptionRecord, rows: &[Candle]) {
     record.row_count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     record.first_bar = rows.first().map(|row| row.date);
     record.last_bar = rows.last().map(|row| row.date);
-    record.print = rows.iter().fold(Print::default(), |sum, row| sum.plus(row.print(&record.symbol)));
+    record.print = Print::of(&record.symbol, rows);
 }
 
 /// What a batch adds to the tallies, by currency.
