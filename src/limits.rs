@@ -14,6 +14,9 @@ pub const BODY_BYTES_MAX: usize = 16 << 20;
 /// Most decoded bytes of a listing: a million names of 26 characters.
 pub const LISTING_BYTES_MAX: usize = 48 << 20;
 
+/// Shortest key that is taken out of answers that say it back: a shorter one is no secret, and in every number.
+pub const KEY_BYTES_REDACTED_MIN: usize = 8;
+
 /// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
 pub const PAGE_ROWS: u32 = 5_000;
 
@@ -170,6 +173,9 @@ pub const SQLITE_WAL_BYTES: i64 = 24 << 20;
 
 /// Calls that may wait for the SQLite thread.
 pub const SQLITE_CALLS_MAX: usize = 16;
+
+/// How far a time without a zone may be ahead of UTC: an older script wrote its own zone's time.
+pub const ZONE_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
 
 /// Bars that are handed over at once when a whole table is read.
 pub const AUDIT_ROWS: usize = 512;

@@ -157,7 +157,7 @@ fn more(pagination: Option<&Pagination>) -> More {
         None => More::Unsaid,
         Some(Pagination { has_more: false, .. }) => More::End,
         Some(Pagination { next_offset: Some(offset), .. }) => More::At(*offset),
-        Some(_) => More::Unsaid,
+        Some(_) => More::Further,
     }
 }
 
