@@ -91,6 +91,9 @@ impl Run {
     /// Writes the end, gives the lease back, and says how it ended.
     pub(super) async fn close(mut self) -> Result<Report, StoreError> {
         let now = self.now();
+        // A call that is polled no more may be next in line for the store's connection: `end` would wait behind it for ever.
+        self.orders = None;
+        self.committing = None;
         let report = self.report(now);
         self.tell(Event::Ended {
             ending: report.ending,
