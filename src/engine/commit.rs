@@ -99,7 +99,7 @@ impl Run {
                 if since.until_ms(now) > STORE_AWAY_MS_MAX || self.stop.is_some() {
                     return Err(error);
                 }
-                let pause_ms = (STORE_RETRY_MS_FIRST << committing.failures.min(10)).min(STORE_RETRY_MS_MAX);
+                let pause_ms = retry_pause_ms(committing.failures);
                 committing.failures += 1;
                 committing.future = None;
                 committing.waiting = Some((batch, now + i64::try_from(pause_ms).unwrap_or(i64::MAX)));
@@ -157,6 +157,11 @@ impl Run {
         self.records[at] = record;
         self.tell(Event::Stored(Box::new(done)));
     }
+}
+
+/// The pause after so many failures of the store in a row.
+pub(super) fn retry_pause_ms(failures: u32) -> u64 {
+    (STORE_RETRY_MS_FIRST << failures.min(10)).min(STORE_RETRY_MS_MAX)
 }
 
 fn commit(

@@ -1,12 +1,15 @@
 //! How a run ends: finish what is under way, write it, say what is left.
 
+use std::time::Duration;
+
+use super::commit::retry_pause_ms;
 use super::{Report, Run};
 use crate::domain::event::Event;
 use crate::domain::ledger::OptionState;
 use crate::domain::moment::Moment;
 use crate::domain::plan::{self, Horizon};
 use crate::domain::run::Ending;
-use crate::limits::STOP_MS_MAX;
+use crate::limits::{STOP_MS_MAX, STORE_AWAY_MS_MAX};
 use crate::store::{RunEnd, StoreError};
 
 /// Why a run ends before its work does.
@@ -102,8 +105,25 @@ impl Run {
         });
         let progress = Some(self.feed.progress_json());
         let end = RunEnd { at: now, ending: report.ending, progress };
-        self.ports.store.end(self.epoch, &end).await?;
+        self.write_end(&end).await?;
         Ok(report)
+    }
+
+    /// As stubborn as a commit (B3): an end that is not written leaves a run that seems to have died.
+    async fn write_end(&self, end: &RunEnd) -> Result<(), StoreError> {
+        let patience_ms = if self.stop.is_some() { STOP_MS_MAX } else { STORE_AWAY_MS_MAX };
+        let mut failures = 0;
+        loop {
+            match self.ports.store.end(self.epoch, end).await {
+                Err(StoreError::Away { .. } | StoreError::Full { .. })
+                    if end.at.until_ms(self.now()) < patience_ms =>
+                {
+                    tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures))).await;
+                    failures += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     fn report(&self, now: Moment) -> Report {

@@ -29,13 +29,15 @@ struct Shaky {
     /// One connection for all calls, given out in turn, as PostgreSQL's store has it; and how long a commit holds it.
     connection: tokio::sync::Mutex<()>,
     commit_ms: u64,
+    /// How often the end fails.
+    ends_away: AtomicU32,
 }
 
 impl Shaky {
     fn new() -> Shaky {
         let connection = tokio::sync::Mutex::new(());
         let (inner, commits) = (MemoryStore::new(), AtomicU32::new(0));
-        Shaky { inner, commits, away: 0..0, after_writing: false, connection, commit_ms: 0 }
+        Shaky { inner, commits, away: 0..0, after_writing: false, connection, commit_ms: 0, ends_away: AtomicU32::new(0) }
     }
 }
 
@@ -58,6 +60,9 @@ impl Store for Shaky {
     }
     async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
         let _held = self.connection.lock().await;
+        if self.ends_away.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return Err(StoreError::Away { place: "memory:shaky".into(), what: "the connection was cut".into() });
+        }
         self.inner.end(epoch, end).await
     }
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
@@ -169,4 +174,13 @@ async fn a_look_for_orders_that_waits_for_the_connection_does_not_keep_a_run_fro
         let ended = tokio::time::timeout(Duration::from_secs(3_600), world.backfill()).await;
         assert_eq!(ended.expect("it ends").unwrap().ending, Ending::Complete, "{commit_ms} ms");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_run_is_written_however_often_the_store_goes_away() {
+    // F-B3
+    let world = World::on(small("BTC=20"), Arc::new(Shaky { ends_away: AtomicU32::new(9), ..Shaky::new() }));
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    let run = world.store.load(BEGIN).await.unwrap().run.unwrap();
+    assert_eq!(run.ended.map(|(_, word)| word), Some(Ending::Complete.word().to_owned()));
 }
