@@ -84,6 +84,11 @@ impl Run {
                     if news.happening == Happening::PutBack {
                         self.put_back.push(applied.record.symbol.clone());
                     }
+                    match news.happening {
+                        Happening::Bars => self.witnesses.knows(&applied.record.symbol),
+                        Happening::NoBars(_) => self.witnesses.forget(&applied.record.symbol),
+                        Happening::GivenUp(_) | Happening::PutBack => {}
+                    }
                     self.applied(applied, u32::try_from(news.flaws.len()).unwrap_or(u32::MAX));
                 }
                 self.ask_again();
@@ -151,9 +156,6 @@ impl Run {
             flagged,
             reason: record.reason.as_ref().filter(|_| record.state == OptionState::Attention).map(ToString::to_string),
         };
-        if record.state == OptionState::Stored && record.row_count > 0 {
-            self.doubt.knows(&record.symbol);
-        }
         self.records[at] = record;
         self.tell(Event::Stored(Box::new(done)));
     }

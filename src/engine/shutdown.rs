@@ -84,7 +84,7 @@ impl Run {
         {
             return false;
         }
-        if self.believe_rest() {
+        if self.ask_for_the_last() {
             self.start_commit(now);
             return false;
         }
@@ -115,9 +115,7 @@ impl Run {
         let mut failures = 0;
         loop {
             match self.ports.store.end(self.epoch, end).await {
-                Err(StoreError::Away { .. } | StoreError::Full { .. })
-                    if end.at.until_ms(self.now()) < patience_ms =>
-                {
+                Err(StoreError::Away { .. } | StoreError::Full { .. }) if end.at.until_ms(self.now()) < patience_ms => {
                     tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures))).await;
                     failures += 1;
                 }

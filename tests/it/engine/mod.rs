@@ -4,3 +4,4 @@ mod exact;
 mod faulty;
 mod stopped;
 mod throttled;
+mod witness;

@@ -37,7 +37,15 @@ impl Shaky {
     fn new() -> Shaky {
         let connection = tokio::sync::Mutex::new(());
         let (inner, commits) = (MemoryStore::new(), AtomicU32::new(0));
-        Shaky { inner, commits, away: 0..0, after_writing: false, connection, commit_ms: 0, ends_away: AtomicU32::new(0) }
+        Shaky {
+            inner,
+            commits,
+            away: 0..0,
+            after_writing: false,
+            connection,
+            commit_ms: 0,
+            ends_away: AtomicU32::new(0),
+        }
     }
 }
 
