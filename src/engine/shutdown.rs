@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::commit::retry_pause_ms;
 use super::{Report, Run};
 use crate::domain::event::Event;
-use crate::domain::ledger::OptionState;
+use crate::domain::instrument::Currency;
+use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::moment::Moment;
 use crate::domain::plan::{self, Horizon};
 use crate::domain::run::Ending;
@@ -134,7 +135,11 @@ impl Run {
             return Report { ending: stop.ending, words, resume_after: stop.resume_after };
         }
         let currencies = self.currencies();
-        let mine = || self.records.iter().filter(|record| currencies.contains(&record.currency));
+        // A listed name that does not parse may be of any currency: it is every run's business (X6).
+        let is_mine = |record: &&OptionRecord| {
+            currencies.contains(&record.currency) || (record.listed && record.instrument.is_none())
+        };
+        let mine = || self.records.iter().filter(is_mine);
         let attention = mine().filter(|record| record.state == OptionState::Attention).count();
         let horizon = Horizon { now, empty_days: self.settings.empty_days };
         let pending = plan::wanted(&self.records, &currencies, horizon).len();
@@ -145,6 +150,9 @@ impl Run {
                  `chainfill retry --attention` asks again"
             );
             (Ending::Attention, words)
+        } else if listed == 0 {
+            let asked: Vec<&str> = currencies.iter().map(Currency::as_str).collect();
+            (Ending::Vendor, format!("the vendor lists no option of {}; nothing was fetched", asked.join(", ")))
         } else if pending > 0 {
             (Ending::Complete, format!("done as far as asked; {pending} of {listed} options are still to be fetched"))
         } else {

@@ -2,6 +2,7 @@
 
 mod exact;
 mod faulty;
+mod names;
 mod stopped;
 mod throttled;
 mod witness;
