@@ -284,6 +284,9 @@ pub const FORECAST_GAP_PARTS: i64 = 8;
 /// See [`FORECAST_EVERY_MS_MIN`].
 pub const FORECASTS_KEPT_MAX: usize = 128;
 
+/// How far a local time may be ahead of UTC.
+pub const ZONE_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
+
 /// A second, an hour and a day in milliseconds.
 pub const SECOND_MS: i64 = 1_000;
 /// See [`SECOND_MS`].

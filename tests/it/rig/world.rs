@@ -194,7 +194,9 @@ impl World {
     /// the counts kept are the counts counted (I4).
     pub async fn assert_complete(&self) {
         let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
-        let mut take = |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
+        let mut take = |symbol: &Symbol, row: Result<&Candle, &str>| {
+            rows.entry(symbol.clone()).or_default().push(row.unwrap().clone());
+        };
         self.store.audit(&mut take).await.unwrap();
         let loaded = self.store.load(BEGIN).await.unwrap();
         let vendor = self.vendor.lock().unwrap();

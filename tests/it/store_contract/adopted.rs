@@ -1,5 +1,7 @@
 //! A table that an older script filled (B14, B5).
 
+use chainfill::domain::candle::Candle;
+use chainfill::domain::instrument::Symbol;
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
 use chainfill::store::{Mode, StoreError};
@@ -52,7 +54,7 @@ async fn an_older_scripts_bars_are_taken_over(home: &Home) {
     assert!(records.iter().all(|record| record.state == OptionState::Stored && !record.listed));
     let of = |name: &str| records.iter().find(|record| record.symbol.as_str() == name).unwrap().clone();
     assert!(of(OVER).is_final() && !of(TRADING).is_final());
-    assert_eq!(of(OVER).fetched_at.unwrap().rfc3339(), "2024-05-02T10:00:00Z");
+    assert_eq!(of(OVER).fetched_at.unwrap().rfc3339(), "2024-05-01T20:00:00Z", "no zone: it may be Kiritimati's");
     assert_eq!(of(UNREADABLE).fetched_at.unwrap().rfc3339(), "2024-04-03T08:00:00Z", "the last bar's close");
     assert_eq!(of(UNREADABLE).currency.as_str(), "ETH", "the table knows what the name does not say");
     // The same bars from the vendor are the same; a new one is written the way the table is written.
@@ -116,6 +118,41 @@ async fn a_table_that_lacks_a_column_is_refused_with_what_mends_it(home: &Home) 
     home.try_open(Mode::Write).await.unwrap();
 }
 
+async fn a_row_that_is_no_bar_is_replaced_and_ends_nothing(home: &Home) {
+    // F-B13, F-B14: a price that is no number, in a row whose option is fetched again
+    home.sql(&old_table(home, "NUMERIC", ", UNIQUE (symbol, date)")).await;
+    for date in ["2024-04-01", "2024-04-02", "2024-04-03"] {
+        home.sql(&old_row(OVER, date, "NULL")).await;
+    }
+    home.sql("UPDATE cryptodatadownload_options_daily SET price_close = 'NaN' WHERE date > '2024-04-01'").await;
+    let store = home.try_open(Mode::Write).await.unwrap().store;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[OVER], T0).await;
+    let done = store.commit(epoch, &of_options(vec![bars(OVER, &["2024-04-01", "2024-04-02"])])).await.unwrap();
+    assert_eq!((done.options[0].unchanged, done.options[0].inserted), (1, 1));
+    assert_eq!(done.options[0].record.row_count, 2);
+    let (mut good, mut odd) = (Vec::new(), Vec::new());
+    let mut see = |_: &Symbol, row: Result<&Candle, &str>| match row {
+        Ok(bar) => good.push(bar.clone()),
+        Err(why) => odd.push(why.to_owned()),
+    };
+    store.audit(&mut see).await.unwrap();
+    assert_eq!(good, bars(OVER, &["2024-04-01", "2024-04-02"]).candles);
+    assert!(odd.len() == 1 && odd[0].contains("2024-04-03"), "{odd:?}");
+}
+
+async fn a_price_that_may_not_be_left_out_is_refused_with_what_mends_it(home: &Home) {
+    // F-B5
+    let table = old_table(home, "NUMERIC", ", UNIQUE (symbol, date)");
+    home.sql(&table.replace("price_low NUMERIC", "price_low NUMERIC NOT NULL DEFAULT 0")).await;
+    let Err(StoreError::Unfit { what, mend, .. }) = home.try_open(Mode::Write).await else { panic!("it was taken") };
+    assert!(what.contains("price_low") && what.contains("must not be null"), "{what}");
+    if matches!(home, Home::Postgres(..)) {
+        home.sql(&mend).await;
+        home.try_open(Mode::Write).await.unwrap();
+    }
+}
+
 /// The tests of this file, for the stores that have tables.
 macro_rules! adopts {
     ($($name:ident),* $(,)?) => {
@@ -129,6 +166,8 @@ adopts!(
     rows_that_are_no_bars_are_told_and_not_lost,
     a_table_without_its_unique_index_is_refused_with_what_mends_it,
     a_table_that_lacks_a_column_is_refused_with_what_mends_it,
+    a_row_that_is_no_bar_is_replaced_and_ends_nothing,
+    a_price_that_may_not_be_left_out_is_refused_with_what_mends_it,
 );
 
 #[tokio::test]
