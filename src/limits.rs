@@ -59,6 +59,21 @@ pub const REFUSED_TRIES_MAX: u32 = 3;
 /// Different queries refused alike, with no good answer between, that mean "all of them" (S6, S8, S21).
 pub const ALIKE_MAX: u32 = 5;
 
+/// How often that number doubles while options that hold data are answered well between.
+pub const ALIKE_DOUBLED_MAX: u32 = 5;
+
+/// Options known to hold data that are remembered, to be asked before anything is concluded from thin evidence.
+pub const WITNESSES_MAX: usize = 3;
+
+/// Options that nobody knows anything of and that are asked, where none of those answers or there is none.
+pub const SCOUTS_MAX: usize = 8;
+
+/// Empty answers in a row of options that are known to hold data; then the run ends (S5). About an hour.
+pub const WITNESS_EMPTIES_MAX: u32 = 64;
+
+/// Refusals in a row of options that are known to hold data; then the run ends (S8, S21).
+pub const WITNESS_REFUSALS_MAX: u32 = 3;
+
 /// Failures in a row, over all queries, after which the vendor counts as down and is probed one at a time.
 pub const FAILURES_DOWN: u32 = 6;
 

@@ -88,7 +88,7 @@ impl Run {
         let open = wanted.iter().map(|option| option.symbol.clone()).collect();
         let (chains, expiries) = (Chains::of(&self.records), expiries(&wanted));
         self.scope = Scope { chains, wanted, expiries, open, counts, probes: 0 };
-        self.doubt.know_from(&self.records);
+        self.witnesses.know_from(&self.records);
         let requests = self.queue_queries();
         let before = Before { tallies: Tally::of(&self.records), bytes: self.settings.store_bytes };
         self.tell(Event::Planned { before: Some(before), todo, requests });

@@ -185,7 +185,7 @@ impl Store for MemoryStore {
         let tables = self.tables();
         for (symbol, bars) in &tables.bars {
             for bar in bars.values() {
-                each(symbol, bar);
+                each(symbol, Ok(bar));
             }
         }
         Ok(())

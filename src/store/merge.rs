@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) record: OptionRecord,
     /// Its bars after, by date.
     rows: Vec<Candle>,
+    /// Dates of rows that are no bars: a bar that comes in takes such a row's place.
+    odd: Vec<jiff::civil::Date>,
     /// What must be written, by date.
     pub(super) writes: Vec<Write>,
 }
@@ -42,7 +44,14 @@ impl Fold {
         let record =
             before.clone().unwrap_or_else(|| OptionRecord { listed: false, ..OptionRecord::listed(symbol.clone()) });
         self.places.insert(symbol.clone(), self.entries.len());
-        self.entries.push(Entry { before, record, rows, writes: Vec::new() });
+        self.entries.push(Entry { before, record, rows, odd: Vec::new(), writes: Vec::new() });
+    }
+
+    /// Takes in that an option's row of that date is no bar: a price that is no number, or an odd time (B14).
+    pub(super) fn know_odd(&mut self, symbol: &Symbol, date: jiff::civil::Date) {
+        if let Some(entry) = self.places.get(symbol).and_then(|at| self.entries.get_mut(*at)) {
+            entry.odd.push(date);
+        }
     }
 
     /// Whether an option was taken in.
@@ -113,7 +122,7 @@ impl Entry {
                 Err(at) => {
                     self.rows.insert(at, candle.clone());
                     applied.inserted += 1;
-                    false
+                    self.odd.contains(&candle.date)
                 }
             };
             let write = Write { candle: candle.clone(), data_source: news.data_source, at: news.at, replaces };

@@ -35,11 +35,32 @@ const REPLACE: &str = "UPDATE cryptodatadownload_options_daily SET unix_timestam
 
 /// One option's bars, by date.
 pub(super) fn of_symbol(connection: &Connection, symbol: &str) -> Result<Vec<Candle>, Trouble> {
+    rows_of(connection, symbol, |_, what| Err(Trouble::odd(format!("{symbol}: {what}"))))
+}
+
+/// One option's bars, by date; and the dates of rows that are none, so far as they have one.
+pub(super) fn with_odd(connection: &Connection, symbol: &str) -> Result<(Vec<Candle>, Vec<Date>), Trouble> {
+    let mut odd = Vec::new();
+    let bars = rows_of(connection, symbol, |row, _| {
+        odd.extend(read_date(row, 0)?);
+        Ok(())
+    })?;
+    Ok((bars, odd))
+}
+
+fn rows_of(
+    connection: &Connection,
+    symbol: &str,
+    mut odd: impl FnMut(&Row<'_>, String) -> Result<(), Trouble>,
+) -> Result<Vec<Candle>, Trouble> {
     let mut statement = connection.prepare_cached(OF_SYMBOL)?;
     let mut rows = statement.query([symbol])?;
     let mut bars = Vec::new();
     while let Some(row) = rows.next()? {
-        bars.push(read_bar(row, 0)?.map_err(|what| Trouble::odd(format!("{symbol}: {what}")))?);
+        match read_bar(row, 0)? {
+            Ok(bar) => bars.push(bar),
+            Err(what) => odd(row, what)?,
+        }
     }
     overlay(connection, symbol, &mut bars)?;
     Ok(bars)
@@ -160,11 +181,7 @@ pub(super) fn overlay(connection: &Connection, symbol: &str, bars: &mut [Candle]
 
 /// Reads a bar from the columns [`BAR`], the first of which is at `at`; or says why it is none.
 pub(super) fn read_bar(row: &Row<'_>, at: usize) -> Result<Result<Candle, String>, Trouble> {
-    let date: Option<Date> = match row.get_ref(at)? {
-        ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
-        _ => None,
-    };
-    let Some(date) = date else {
+    let Some(date) = read_date(row, at)? else {
         return Ok(Err("a date that is none".to_owned()));
     };
     let open_ms = match row.get_ref(at + 1)? {
@@ -182,6 +199,13 @@ pub(super) fn read_bar(row: &Row<'_>, at: usize) -> Result<Result<Candle, String
     }
     let [open, high, low, close, volume] = values;
     Ok(Ok(Candle { open_ms, date, open, high, low, close, volume }))
+}
+
+fn read_date(row: &Row<'_>, at: usize) -> Result<Option<Date>, Trouble> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
+        _ => None,
+    })
 }
 
 fn decimal(value: ValueRef<'_>) -> Result<Option<Decimal>, String> {

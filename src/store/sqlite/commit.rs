@@ -125,8 +125,10 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
         let symbol = storable_symbol(&news.symbol);
         if !fold.knows(&symbol) {
             let before = read::record_of(connection, &symbol, &mut lines)?;
-            let bars = if has_bars { candles::of_symbol(connection, symbol.as_str())? } else { Vec::new() };
+            let (bars, odd) =
+                if has_bars { candles::with_odd(connection, symbol.as_str())? } else { Default::default() };
             fold.know(&symbol, before, bars);
+            odd.into_iter().for_each(|date| fold.know_odd(&symbol, date));
         }
     }
     let mut committed = Committed::default();

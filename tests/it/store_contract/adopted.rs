@@ -1,5 +1,7 @@
 //! A table that an older script filled (B14, B5).
 
+use chainfill::domain::candle::Candle;
+use chainfill::domain::instrument::Symbol;
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
 use chainfill::store::{Mode, StoreError};
@@ -123,6 +125,51 @@ async fn a_table_that_lacks_a_column_is_refused_with_what_mends_it(home: &Home) 
     home.try_open(Mode::Write).await.unwrap();
 }
 
+async fn a_row_that_is_no_bar_is_replaced_and_ends_nothing(home: &Home) {
+    // F-B13, F-B14: a price that is no number, in a row whose option is fetched again
+    home.sql(&old_table(home, "NUMERIC", ", UNIQUE (symbol, date)")).await;
+    for date in ["2024-04-01", "2024-04-02", "2024-04-03"] {
+        home.sql(&old_row(OVER, date, "NULL")).await;
+    }
+    home.sql("UPDATE cryptodatadownload_options_daily SET price_close = 'NaN' WHERE date > '2024-04-01'").await;
+    let store = home.try_open(Mode::Write).await.unwrap().store;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[OVER], T0).await;
+    let done = store.commit(epoch, &of_options(vec![bars(OVER, &["2024-04-01", "2024-04-02"])])).await.unwrap();
+    assert_eq!((done.options[0].unchanged, done.options[0].inserted), (1, 1));
+    assert_eq!(done.options[0].record.row_count, 2);
+    let (mut good, mut odd) = (Vec::new(), Vec::new());
+    let mut see = |_: &Symbol, row: Result<&Candle, &str>| match row {
+        Ok(bar) => good.push(bar.clone()),
+        Err(why) => odd.push(why.to_owned()),
+    };
+    store.audit(&mut see).await.unwrap();
+    assert_eq!(good, bars(OVER, &["2024-04-01", "2024-04-02"]).candles);
+    assert!(odd.len() == 1 && odd[0].contains("2024-04-03"), "{odd:?}");
+}
+
+async fn a_price_may_be_left_out_or_the_table_is_refused_with_what_mends_it(home: &Home) {
+    // F-B5: PostgreSQL's table is made to take it, SQLite's would have to be made anew.
+    let table = old_table(home, "NUMERIC", ", UNIQUE (symbol, date)");
+    home.sql(&table.replace("price_low NUMERIC", "price_low NUMERIC NOT NULL DEFAULT 0")).await;
+    match home.try_open(Mode::Write).await {
+        Err(StoreError::Unfit { what, mend, .. }) if matches!(home, Home::Sqlite(_)) => {
+            assert!(what.contains("price_low") && what.contains("must not be null"), "{what}");
+            assert!(mend.contains("without NOT NULL"), "{mend}");
+        }
+        Err(error) => panic!("{error}"),
+        Ok(opened) => {
+            let store = opened.store;
+            let epoch = begun(&*store).await;
+            list(&*store, epoch, &[OVER], T0).await;
+            let mut open = bars(OVER, &["2024-04-01"]);
+            open.candles[0].low = None;
+            store.commit(epoch, &of_options(vec![open.clone()])).await.unwrap();
+            assert_eq!(store.history(&symbol(OVER)).await.unwrap(), open.candles);
+        }
+    }
+}
+
 /// The tests of this file, for the stores that have tables.
 macro_rules! adopts {
     ($($name:ident),* $(,)?) => {
@@ -136,6 +183,8 @@ adopts!(
     rows_that_are_no_bars_are_told_and_not_lost,
     a_table_without_its_unique_index_is_refused_with_what_mends_it,
     a_table_that_lacks_a_column_is_refused_with_what_mends_it,
+    a_row_that_is_no_bar_is_replaced_and_ends_nothing,
+    a_price_may_be_left_out_or_the_table_is_refused_with_what_mends_it,
 );
 
 #[tokio::test]
