@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
@@ -14,6 +14,8 @@ use crate::store::{Mode, StoreError};
 
 /// Statements that are kept prepared: more than there are.
 const STATEMENTS: usize = 64;
+/// Pause between two tries to start the log.
+const LOG_PAUSE_MS: u32 = 10;
 
 /// An open database.
 pub(super) struct File {
@@ -44,7 +46,7 @@ impl File {
 
     /// Sets the file up for one writer beside many readers.
     pub(super) fn set_up_writing(&mut self) -> Result<(), Trouble> {
-        let mode: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+        let mode = self.start_log()?;
         if mode != "wal" {
             return Err(Trouble::Unfit(
                 format!("SQLite cannot keep a write-ahead log beside it (it says {mode:?})"),
@@ -55,6 +57,21 @@ impl File {
         self.connection.pragma_update(None, "wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)?;
         self.connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_BYTES)?;
         Ok(())
+    }
+
+    /// Starts the write-ahead log. SQLite gives that up at once where somebody else reads or starts it at that very
+    /// moment, whatever time it is given for other locks: fifty runners at once would fail each other (P8).
+    fn start_log(&self) -> Result<String, Trouble> {
+        let mut tries = SQLITE_BUSY_MS / LOG_PAUSE_MS;
+        loop {
+            match self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)) {
+                Err(error) if tries > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    tries -= 1;
+                    std::thread::sleep(std::time::Duration::from_millis(u64::from(LOG_PAUSE_MS)));
+                }
+                mode => return Ok(mode?),
+            }
+        }
     }
 
     /// Runs a transaction that may write. Nothing of it stays where it fails.
