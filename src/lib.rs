@@ -13,6 +13,7 @@ pub mod http;
 pub mod limits;
 pub mod notify;
 pub mod process;
+pub mod redaction;
 pub mod sight;
 pub mod source;
 pub mod store;
