@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+mod echo;
 pub mod engine;
 pub mod http;
 pub mod limits;

@@ -26,6 +26,9 @@ pub const QUERY_ROWS_MAX: usize = 120_000;
 /// Bytes of a vendor's text that are quoted in a message.
 pub const QUOTE_CHARS_MAX: usize = 120;
 
+/// Bytes of a key from which on it is looked for in what comes back; a shorter one stands in honest numbers as well.
+pub const KEY_BYTES_HIDDEN_MIN: usize = 8;
+
 /// Time to open a connection to the vendor, TLS included.
 pub const CONNECT_MS_MAX: u64 = 10_000;
 

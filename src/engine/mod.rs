@@ -36,8 +36,8 @@ use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
 use crate::http::Transport;
 use crate::limits::{
-    ANNOUNCED_AHEAD, BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX, RUNS_SHIFTED_MAX,
-    SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
+    ANNOUNCED_AHEAD, BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX,
+    RUNS_SHIFTED_MAX, SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
 use crate::store::{Batch, Epoch, Order, RunRow, Store, StoreError};

@@ -315,7 +315,8 @@ async fn hostile_text_is_text(home: &Home) {
 async fn what_was_learned_outlives_the_run(home: &Home) {
     // F-T9
     let quota = Quota { requests: 800, window_ms: 3_600_000, evidence: Evidence::Matched, learned_at: T0 };
-    let throttle = Memory { quota: Some(quota), cooldown_until: Some(T0 + 9), refusals: 2, probed_at: None, frame: None };
+    let throttle =
+        Memory { quota: Some(quota), cooldown_until: Some(T0 + 9), refusals: 2, probed_at: None, frame: None };
     let ability =
         Ability { expiry_queries: Proven::Yes, listing_by_year: Proven::No, page_rows: Some(7), probed_at: Some(T0) };
     let store = home.store().await;
