@@ -75,7 +75,7 @@ pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
     let (result, pagination) = envelope(body)?;
     let rows: Vec<Row<'_>> = serde_json::from_str(result.get()).map_err(|error| other_fields(&error))?;
     let mut seen: HashMap<Cow<'_, str>, Symbol> = HashMap::new();
-    let mut page = Page { rows: Vec::with_capacity(rows.len()), more: more(pagination.as_ref()) };
+    let mut page = Page { rows: Vec::with_capacity(rows.len()), more: more(pagination.as_ref(), query) };
     for row in rows {
         let symbol = match seen.get(&row.symbol) {
             Some(symbol) => symbol.clone(),
@@ -127,8 +127,10 @@ fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
     Ok((result, pagination))
 }
 
-fn more(pagination: Option<&Pagination>) -> More {
+fn more(pagination: Option<&Pagination>, query: &Query) -> More {
     match pagination {
+        // One option's history fits one answer; the API of 2025 says nothing of pages and has none.
+        None if matches!(query, Query::Symbol(_)) => More::End,
         None => More::Unsaid,
         Some(Pagination { has_more: false, .. }) => More::End,
         Some(Pagination { next_offset: Some(offset), .. }) => More::At(*offset),
