@@ -9,8 +9,8 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue}
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::echo::Echo;
 use crate::limits::{CONNECT_MS_MAX, REQUEST_MS_MAX};
+use crate::redaction::Redaction;
 use crate::source::fault::Fault;
 use crate::source::{Request, Response};
 
@@ -29,7 +29,7 @@ pub trait Transport: Send + Sync {
 pub struct Http {
     client: Client,
     base: Url,
-    echo: Echo,
+    redaction: Redaction,
 }
 
 /// Why there can be no client.
@@ -81,8 +81,7 @@ impl Http {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| HttpError::Tls(words(&error)))?;
-        let echo = key.map(Echo::of).unwrap_or_default();
-        Ok(Http { client, base, echo })
+        Ok(Http { client, base, redaction: Redaction::of(key) })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, Fault> {
@@ -92,8 +91,8 @@ impl Http {
         })?;
         let mut answer = self.client.get(url).send().await.map_err(|error| no_answer(&error))?;
         let header = |name: HeaderName| {
-            let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-            answer.headers().get(name).map(|value| self.echo.hide_in_text(text(value)))
+            let text = |bytes| self.redaction.text(String::from_utf8_lossy(bytes).into_owned());
+            answer.headers().get(name).map(|value| text(value.as_bytes()))
         };
         let mut response = Response {
             status: answer.status().as_u16(),
@@ -120,7 +119,7 @@ impl Http {
                 None => body.extend_from_slice(&chunk),
             }
         }
-        response.body = self.echo.hide_in(first.unwrap_or_else(|| body.freeze()));
+        response.body = self.redaction.body(first.unwrap_or_else(|| body.freeze()));
         Ok(response)
     }
 }

@@ -14,6 +14,9 @@ pub const BODY_BYTES_MAX: usize = 16 << 20;
 /// Most decoded bytes of a listing: a million names of 26 characters.
 pub const LISTING_BYTES_MAX: usize = 48 << 20;
 
+/// Shortest key that is taken out of answers that say it back: a shorter one is no secret, and in every number.
+pub const KEY_BYTES_REDACTED_MIN: usize = 8;
+
 /// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
 pub const PAGE_ROWS: u32 = 5_000;
 
@@ -25,9 +28,6 @@ pub const QUERY_ROWS_MAX: usize = 120_000;
 
 /// Bytes of a vendor's text that are quoted in a message.
 pub const QUOTE_CHARS_MAX: usize = 120;
-
-/// Bytes of a key from which on it is looked for in what comes back; a shorter one stands in honest numbers as well.
-pub const KEY_BYTES_HIDDEN_MIN: usize = 8;
 
 /// Time to open a connection to the vendor, TLS included.
 pub const CONNECT_MS_MAX: u64 = 10_000;
@@ -185,11 +185,15 @@ pub const SQLITE_BUSY_MS: u32 = 30_000;
 /// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
 pub const SQLITE_CACHE_KIB: i64 = 3_072;
 
-/// Bytes to which the SQLite WAL is cut after a checkpoint (B9).
-pub const SQLITE_WAL_BYTES: i64 = 8 << 20;
+/// Bytes to which the SQLite WAL is cut after a checkpoint (B9): more than it holds by then, see
+/// [`SQLITE_CHECKPOINT_PAGES`], or each round would give the disk's blocks back and take them again.
+pub const SQLITE_WAL_BYTES: i64 = 24 << 20;
 
 /// Calls that may wait for the SQLite thread.
 pub const SQLITE_CALLS_MAX: usize = 16;
+
+/// How far a time without a zone may be ahead of UTC: an older script wrote its own zone's time.
+pub const ZONE_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
 
 /// Bars that are handed over at once when a whole table is read.
 pub const AUDIT_ROWS: usize = 512;
@@ -249,8 +253,12 @@ pub const NAMES_SHOWN_MAX: usize = 20;
 /// Groups of errors that a summary shows.
 pub const ERROR_GROUPS_MAX: usize = 10;
 
-/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
-pub const SCREEN_LINES_MAX: usize = 1_024;
+/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12). A run at
+/// full speed tells some fifty of them in [`SCREEN_GATHER_MS`].
+pub const SCREEN_LINES_MAX: usize = 4_096;
+
+/// How long lines are gathered for a screen after some were written.
+pub const SCREEN_GATHER_MS: u64 = 3;
 
 /// Bytes that are handed to a slow screen at once.
 pub const SCREEN_BYTES_MAX: usize = 1 << 16;
@@ -289,9 +297,6 @@ pub const FORECAST_EVERY_MS_MIN: i64 = 60_000;
 pub const FORECAST_GAP_PARTS: i64 = 8;
 /// See [`FORECAST_EVERY_MS_MIN`].
 pub const FORECASTS_KEPT_MAX: usize = 128;
-
-/// How far a local time may be ahead of UTC.
-pub const ZONE_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
 
 /// A second, an hour and a day in milliseconds.
 pub const SECOND_MS: i64 = 1_000;

@@ -168,6 +168,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<u8, Failure> {
     let common = Context { surroundings: Surroundings::read(std::path::Path::new(".env"))?, common: cli.common };
+    common.tz()?; // a slip of the pen there is told before anything is done
     match cli.command {
         Command::Plan(command) => command.run(&common).await,
         Command::Backfill(command) => command.run(&common).await,

@@ -38,6 +38,20 @@ impl Moment {
         local.strftime(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
     }
 
+    /// The time of day to the minute, `13:20`, for what is not known to the second; with the day of the week where that
+    /// is not today's, `Mon 13:20`, or the date where it is days away.
+    pub fn minute_of_day(self, tz: &TimeZone, today: Moment) -> String {
+        let local = self.timestamp().to_zoned_datetime(tz.clone());
+        let today = today.timestamp().to_zoned_datetime(tz.clone()).date();
+        let days = local.date().since(today).map_or(i32::MAX, |span| span.get_days());
+        let form = match days {
+            0 => "%H:%M",
+            -5..=5 => "%a %H:%M",
+            _ => "%Y-%m-%d %H:%M",
+        };
+        local.strftime(form).to_string()
+    }
+
     /// The offset of a time zone from UTC at this moment: `+08:00`.
     pub fn offset(self, tz: &TimeZone) -> String {
         self.timestamp().to_zoned_datetime(tz.clone()).strftime("%:z").to_string()

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::moment::Moment;
 use crate::limits::LEASE_MS;
 
+/// A run's number on a store; it grows by one with each run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub i64);
+
 /// Which process holds or held a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

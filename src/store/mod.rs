@@ -24,6 +24,7 @@ use crate::domain::ledger::{Happening, OptionRecord};
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 pub use crate::domain::order::{Order, Which};
+pub use crate::domain::run::Epoch;
 use crate::domain::run::{Ending, Identity};
 pub use crate::domain::tally::Tally;
 
@@ -79,10 +80,6 @@ pub trait Store: Outside {
 
 /// Takes rows, one after another: the bar that a row is, or why it is none.
 pub type EachBar<'a> = dyn FnMut(&Symbol, Result<&Candle, &str>) + Send + 'a;
-
-/// A run's number on a store; it grows by one with each run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub i64);
 
 /// A wish to hold a store.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::escape::safe;
 use super::numbers::{counted, grouped, percent};
-use super::status::style_of;
+use super::status_page::style_of;
 use super::table::{fit, wrap};
 use crate::domain::forecast::{self, span_words};
 use crate::domain::health::{self, Health};

@@ -2,6 +2,7 @@
 
 mod echoed;
 mod journey;
+mod ordered;
 mod refusals;
 
 use crate::rig::program::Desk;

@@ -7,7 +7,7 @@ mod number;
 mod status;
 mod wire;
 
-use crate::domain::answer::{Page, Query};
+use crate::domain::answer::{More, Page, Query};
 use crate::domain::instrument::{Symbol, expiry_code};
 use crate::limits::{BODY_BYTES_MAX, LISTING_BYTES_MAX, PAGE_ROWS};
 use crate::source::fault::Fault;
@@ -57,7 +57,12 @@ impl Source for CryptoDataDownload {
 
     fn read(&self, query: &Query, response: &Response) -> Result<Page, Fault> {
         status::check(response, BARS)?;
-        wire::page(&response.body, query)
+        let mut page = wire::page(&response.body, query)?;
+        // S17: where it does say that there is more, there is. One option's history fits one answer; the API of 2025 says nothing of pages and has none.
+        if matches!(query, Query::Symbol(_)) && page.more == More::Unsaid {
+            page.more = More::End;
+        }
+        Ok(page)
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const STYLE: &str = "option_type";
 
 const UNKNOWN: &str = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, \
      symbol, currency, downloaded_at::timestamptz, \
-     pg_typeof(downloaded_at) = 'timestamp'::regtype FROM cryptodatadownload_options_daily AS c WHERE symbol IS NOT NULL \
+     pg_typeof(downloaded_at) <> 'timestamptz'::regtype FROM cryptodatadownload_options_daily AS c WHERE symbol IS NOT NULL \
      AND NOT EXISTS (SELECT 1 FROM chainfill_option AS o WHERE o.symbol = c.symbol) ORDER BY symbol COLLATE \"C\", date";
 
 /// Finds out how the table writes call and put, and keeps it.
@@ -47,8 +47,8 @@ pub(super) async fn adopt(link: &mut Link) -> Result<Adopted, Trouble> {
         let mut rows = pin!(link.client.query_raw(UNKNOWN, none).await?);
         while let Some(row) = rows.try_next().await? {
             let fetched_at: Option<Stamp> = row.try_get(9).unwrap_or_default();
-            // Without a zone it is some machine's local time: it was no earlier than where the day begins first, and
-            // taken later an option would seem to have ended before it was fetched.
+            // Without a zone it is taken as early as it can have been: an option that seemed fetched after its expiry,
+            // and was not, would never be asked for again.
             let ahead_ms = if row.try_get(10)? { ZONE_AHEAD_MS_MAX } else { 0 };
             adoption.add(OldRow {
                 symbol: row.try_get(7)?,

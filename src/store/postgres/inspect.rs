@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::trouble::Trouble;
-use crate::store::adoption::{CANDLES, COLUMNS, VALUES};
+use crate::store::adoption::{CANDLES, COLUMNS};
 
 /// What to do with a column.
 enum Fit {
@@ -39,10 +39,9 @@ pub(super) async fn inspect(link: &Link) -> Result<Option<String>, Trouble> {
         let (name, kind, is_demanded): (String, String, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         if let Some(at) = missing.iter().position(|column| *column == name) {
             missing.remove(at);
-            // A vendor may leave a price out, and a default does not stand in for it.
-            if row.try_get(3)? && VALUES.contains(&name.as_str()) {
-                wrong.push(format!("the column {name} must not be null"));
-                mend.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+            // A price that the vendor leaves open is stored as NULL.
+            if row.try_get(3)? && (name.starts_with("price_") || name == "volume_traded") {
+                widen.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
             }
             match fit(&name, &kind) {
                 Fit::Good => {}

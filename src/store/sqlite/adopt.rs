@@ -67,8 +67,8 @@ pub(super) fn adopt(connection: &Connection) -> Result<Adopted, Trouble> {
     Ok(told)
 }
 
-/// A time as scripts write it: with a zone, or as a number. Without a zone it is some machine's local time: it was no
-/// earlier than where the day begins first, and taken later an option would seem to have ended before it was fetched.
+/// A time as scripts write it: with a zone, or as a number. Without a zone it is taken as early as it can have been: an
+/// option that seemed fetched after its expiry, and was not, would never be asked for again.
 fn moment(value: ValueRef<'_>) -> Option<Moment> {
     match value {
         ValueRef::Integer(number) => Some(Moment(if number.abs() < 100_000_000_000 { number * 1_000 } else { number })),
@@ -76,8 +76,10 @@ fn moment(value: ValueRef<'_>) -> Option<Moment> {
             let text = std::str::from_utf8(text).ok()?.trim();
             let with_zone = text.parse::<Timestamp>().ok();
             let in_utc = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-            let moment = |at: Timestamp| Moment(at.as_millisecond());
-            with_zone.map(moment).or_else(|| Some(moment(in_utc()?) - ZONE_AHEAD_MS_MAX))
+            match with_zone {
+                Some(at) => Some(Moment(at.as_millisecond())),
+                None => Some(Moment(in_utc()?.as_millisecond()) - ZONE_AHEAD_MS_MAX),
+            }
         }
         _ => None,
     }

@@ -11,6 +11,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::trouble::Trouble;
 use crate::domain::candle::Candle;
+use crate::domain::digits::push_date;
 use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
@@ -65,27 +66,31 @@ fn rows_of(
     Ok(bars)
 }
 
-/// Writes bars of one option. What all of them share is made once: a job has a quarter of a million of them.
-pub(super) fn write<'a>(
+/// Writes bars of one option. What all of them share is made and bound once: a job has a quarter of a million of them.
+pub(super) fn write(
     connection: &Connection,
     record: &OptionRecord,
     style: &Style,
-    writes: impl Iterator<Item = &'a Write>,
+    writes: &[Write],
 ) -> Result<(), Trouble> {
     let terms = Terms::of(record);
     let symbol = record.symbol.as_str();
     let option_type = record.instrument.as_ref().map(|instrument| style.word(instrument.option_type));
     let mut insert = connection.prepare_cached(INSERT)?;
-    let mut downloaded: Option<(Moment, String)> = None;
+    insert.raw_bind_parameter(3, symbol)?;
+    insert.raw_bind_parameter(4, record.currency.as_str())?;
+    insert.raw_bind_parameter(5, terms.expiry)?;
+    insert.raw_bind_parameter(6, terms.strike)?;
+    insert.raw_bind_parameter(7, option_type)?;
+    let mut told: Option<(Moment, &str)> = None;
+    let mut date = Vec::new();
     for write in writes {
         let bar = &write.candle;
-        let date = bar.date.to_string();
+        date.clear();
+        push_date(&mut date, bar.date);
+        let date = std::str::from_utf8(&date).unwrap_or_default();
         let values = bar.values().map(|value| value.map(Real::of));
         let [open, high, low, close, volume] = [0, 1, 2, 3, 4].map(|at| values[at].as_ref().map(|real| real.nearest));
-        if downloaded.as_ref().is_none_or(|(at, _)| *at != write.at) {
-            downloaded = Some((write.at, write.at.rfc3339()));
-        }
-        let downloaded_at = downloaded.as_ref().map(|(_, text)| text.as_str());
         if write.replaces {
             connection.prepare_cached(REPLACE)?.execute(params![
                 bar.open_ms,
@@ -97,28 +102,23 @@ pub(super) fn write<'a>(
                 close,
                 volume,
                 write.data_source,
-                downloaded_at,
+                write.at.rfc3339(),
             ])?;
             connection
                 .prepare_cached("DELETE FROM chainfill_exact WHERE symbol = ?1 AND date = ?2")?
                 .execute(params![symbol, date])?;
         } else {
-            insert.execute(params![
-                bar.open_ms,
-                date,
-                symbol,
-                record.currency.as_str(),
-                terms.expiry,
-                terms.strike,
-                option_type,
-                open,
-                high,
-                low,
-                close,
-                volume,
-                write.data_source,
-                downloaded_at,
-            ])?;
+            if told != Some((write.at, write.data_source)) {
+                insert.raw_bind_parameter(13, write.data_source)?;
+                insert.raw_bind_parameter(14, write.at.rfc3339())?;
+                told = Some((write.at, write.data_source));
+            }
+            insert.raw_bind_parameter(1, bar.open_ms)?;
+            insert.raw_bind_parameter(2, date)?;
+            for (at, value) in (8_usize..).zip([open, high, low, close, volume]) {
+                insert.raw_bind_parameter(at, value)?;
+            }
+            insert.raw_execute()?;
         }
         for (field, real) in (0_i64..).zip(&values) {
             if let Some(Real { exact: Some(digits), .. }) = real {
