@@ -11,6 +11,7 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod limits;
+pub mod notify;
 pub mod process;
 pub mod redaction;
 pub mod sight;

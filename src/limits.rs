@@ -271,6 +271,41 @@ pub const DRAW_MS_IDLE: u64 = 500;
 /// How long the end of a run waits for a terminal to take the last lines.
 pub const SCREEN_END_MS_MAX: u64 = 1_000;
 
+/// Notices that wait for one target: more drive the oldest out.
+pub const NOTICES_QUEUED_MAX: usize = 32;
+
+/// Targets that are notified at the most.
+pub const NOTICE_TARGETS_MAX: usize = 16;
+
+/// Characters of a notice's text and of its title: Discord takes 2,000, with each one escaped half of them.
+pub const NOTICE_CHARS_MAX: usize = 700;
+/// See [`NOTICE_CHARS_MAX`].
+pub const NOTICE_TITLE_CHARS_MAX: usize = 100;
+
+/// Tries of one notice, and the pause between two: doubled up to the longest, or as long as the target says.
+pub const NOTICE_TRIES_MAX: u32 = 4;
+/// See [`NOTICE_TRIES_MAX`].
+pub const NOTICE_RETRY_MS_FIRST: u64 = 1_000;
+/// See [`NOTICE_TRIES_MAX`].
+pub const NOTICE_RETRY_MS_MAX: u64 = 30_000;
+
+/// How long one try of a notice may take, to a service or by a command, which is ended then.
+pub const NOTICE_TRY_MS_MAX: u64 = 10_000;
+
+/// How long the end of a run waits for the last notices: one try that is under way, and one of the last notice.
+pub const NOTICES_END_MS_MAX: u64 = 15_000;
+
+/// How often it is looked whether there is a reason to worry, how old the run that is looked at may be, and after
+/// how many looks without a reason a worry is over.
+pub const NOTICES_LOOK_MS: u64 = 30_000;
+/// See [`NOTICES_LOOK_MS`].
+pub const NOTICES_SIGHT_MS: i64 = 1_000;
+/// See [`NOTICES_LOOK_MS`].
+pub const NOTICE_FINE_LOOKS: u32 = 2;
+
+/// Options of a currency that a run must ask for before a milestone of it is worth a notice.
+pub const MILESTONE_OPTIONS_MIN: u64 = 100;
+
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;
 
@@ -310,3 +345,4 @@ const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST 
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
 const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
 const _: () = assert!(CONTROL_MS < STOP_MS_MAX);
+const _: () = assert!(NOTICE_TRY_MS_MAX < NOTICES_END_MS_MAX);

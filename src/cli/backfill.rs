@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
+use super::notify::NotifyFlags;
 use super::{Context, Failure, pages, screen, views};
 use crate::config::{MaxRate, Span};
 use crate::domain::governor::Pace;
@@ -38,6 +39,9 @@ pub(super) struct Backfill {
     /// Show the plan, and fetch nothing
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    notify: NotifyFlags,
 }
 
 /// How fast, and how.
@@ -83,6 +87,7 @@ impl Backfill {
         }
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
+        let told = self.notify.targets(context)?;
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {
             screen::note(&pages::adopted(&adopted));
@@ -93,9 +98,16 @@ impl Backfill {
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
-        let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await?;
-        Ok(report.ending.exit_code())
+        let mut views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
+        let farewell = self.notify.view(told, context, &settings.identity.host)?.map(|(view, farewell)| {
+            views.push(Box::new(view));
+            farewell
+        });
+        let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
+        if let Some(farewell) = farewell {
+            farewell.wait().await;
+        }
+        Ok(report?.ending.exit_code())
     }
 }
 

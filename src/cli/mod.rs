@@ -6,6 +6,7 @@ mod conduct;
 mod demo;
 mod failure;
 mod missing;
+mod notify;
 mod orders;
 mod pages;
 mod plan;

@@ -6,7 +6,9 @@
 mod cli;
 mod crash;
 mod engine;
+mod machines;
 mod names;
+mod notify;
 mod peer_drf;
 mod rig;
 mod store_contract;

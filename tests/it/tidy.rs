@@ -24,13 +24,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("vendor", &["domain", "http", "source"]),
     ("view", &["domain"]),
+    ("notify", &["domain", "view"]),
     ("sight", &["domain", "process", "store", "view"]),
     ("engine", &["store", "http", "source", "domain", "clock"]),
     (
         "cli",
         &[
             "limits", "domain", "clock", "process", "source", "http", "store", "config", "vendor", "view", "engine",
-            "sight",
+            "sight", "notify",
         ],
     ),
 ];

@@ -6,8 +6,10 @@ pub mod archive;
 pub mod drf;
 pub mod home;
 mod itself;
+pub mod postbox;
 pub mod postgres;
 pub mod program;
+pub mod promtool;
 pub mod simulated;
 pub mod world;
 
