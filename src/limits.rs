@@ -116,6 +116,9 @@ pub const UNKNOWN_DELAY_MS: i64 = 1_000;
 /// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
 pub const RETRY_AFTER_S_MAX: i64 = 86_400;
 
+/// Runs whose clock is looked up when their requests are counted again; older ones are taken to have had the last one's.
+pub const RUNS_SHIFTED_MAX: usize = 64;
+
 /// Wait after a 429 that names no time, doubled with each one up to [`BLIND_WAIT_MS_MAX`] (T1, T13).
 pub const BLIND_WAIT_MS_FIRST: i64 = 60_000;
 /// See [`BLIND_WAIT_MS_FIRST`].

@@ -205,12 +205,13 @@ impl Outside for MemoryStore {
         let is_due = |record: &&OptionRecord| record.listed && due_at(record).is_some_and(|at| at <= now.0);
         let due = tables.ledger.values().filter(is_due).count();
         let tallies: Vec<Tally> = tables.tallies.values().cloned().collect();
+        let within = tables.counted(newest - counted_span_ms(&tables.throttle));
         Ok(Glance {
             open: open_count(&tallies, i64::try_from(due).unwrap_or(i64::MAX)),
             tallies,
             run: tables.newest_run(),
             throttle: tables.throttle.clone(),
-            counted: tables.counted(newest - counted_span_ms(&tables.throttle)),
+            counted: within.into_iter().map(|(_, counted)| counted).collect(),
             ability: tables.ability.clone(),
             listing: tables.newest_listing(),
             bytes: 0,
@@ -370,9 +371,10 @@ impl Tables {
         }
     }
 
-    fn counted(&self, since: Moment) -> Vec<Counted> {
-        let mut counted: Vec<Counted> = self.attempts.values().filter_map(|tried| tried.counted(since)).collect();
-        counted.sort_by_key(|counted| (counted.done, counted.sent));
+    fn counted(&self, since: Moment) -> Vec<(Epoch, Counted)> {
+        let with_epoch = |((epoch, _), tried): (&(i64, i64), &Tried)| Some((Epoch(*epoch), tried.counted(since)?));
+        let mut counted: Vec<_> = self.attempts.iter().filter_map(with_epoch).collect();
+        counted.sort_by_key(|(_, counted)| (counted.done, counted.sent));
         counted.split_off(counted.len().saturating_sub(LOG_REQUESTS_MAX))
     }
 

@@ -215,9 +215,9 @@ pub struct Loaded {
     pub records: Vec<OptionRecord>,
     /// What the governor knew.
     pub throttle: governor::Memory,
-    /// Requests that the vendor may still count, oldest first; those with an unknown outcome count, as
-    /// done when they left.
-    pub counted: Vec<Counted>,
+    /// Requests that the vendor may still count, oldest first, each in the time of its run; those with an unknown
+    /// outcome count, as done when they left.
+    pub counted: Vec<(Epoch, Counted)>,
     /// What was found out about the vendor.
     pub ability: Ability,
     /// The newest listing.

@@ -25,7 +25,7 @@ const COMMIT: &str = "COMMIT";
 const LEDGER: &str = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
      FROM chainfill_option";
 const MEMORY: &str = "SELECT name, value FROM chainfill_memory";
-const COUNTED: &str = "SELECT sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= $1 \
+const COUNTED: &str = "SELECT epoch, sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= $1 \
      AND (counted OR outcome IS NULL) ORDER BY sent DESC LIMIT $2";
 const LISTING: &str =
     "SELECT fetched_at, names, unparsed, added, vanished FROM chainfill_listing ORDER BY fetched_at DESC LIMIT 1";
@@ -126,7 +126,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
         tallies,
         listing: listing(&next())?,
         run: run(&next())?,
-        counted: counted(&within)?,
+        counted: counted(&within)?.into_iter().map(|(_, counted)| counted).collect(),
         ability: remembered(&memory, "ability")?.unwrap_or_default(),
         throttle,
         bytes: numbers.try_get::<_, i64>(2)?.unsigned_abs(),
@@ -232,10 +232,13 @@ fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>
     value.map(Some).map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
 }
 
-fn counted(rows: &[Row]) -> Result<Vec<Counted>, Trouble> {
-    let read = |row: &Row| Ok(Counted { sent: Moment(row.try_get(0)?), done: Moment(row.try_get(1)?) });
+fn counted(rows: &[Row]) -> Result<Vec<(Epoch, Counted)>, Trouble> {
+    let read = |row: &Row| {
+        let (sent, done) = (Moment(row.try_get(1)?), Moment(row.try_get(2)?));
+        Ok((Epoch(row.try_get(0)?), Counted { sent, done }))
+    };
     let mut counted = rows.iter().map(read).collect::<Result<Vec<_>, Trouble>>()?;
-    counted.sort_unstable_by_key(|counted| (counted.done, counted.sent));
+    counted.sort_unstable_by_key(|(_, counted)| (counted.done, counted.sent));
     Ok(counted)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
         tallies,
         run: run(connection)?,
         throttle,
-        counted: counted(connection, since)?,
+        counted: counted(connection, since)?.into_iter().map(|(_, counted)| counted).collect(),
         ability: memory(connection, "ability")?.unwrap_or_default(),
         listing: listing(connection)?,
         bytes: (pages * page_bytes).unsigned_abs(),
@@ -156,16 +156,17 @@ pub(super) fn record_of(
     statement.query_row([symbol.as_str()], &mut read).optional()?.transpose()
 }
 
-fn counted(connection: &Connection, since: Moment) -> Result<Vec<Counted>, Trouble> {
-    let sql = "SELECT sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= ?1 \
+fn counted(connection: &Connection, since: Moment) -> Result<Vec<(Epoch, Counted)>, Trouble> {
+    let sql = "SELECT epoch, sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= ?1 \
          AND (counted OR outcome IS NULL) ORDER BY sent DESC LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![since.0, i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX)])?;
     let mut counted = Vec::new();
     while let Some(row) = rows.next()? {
-        counted.push(Counted { sent: Moment(row.get(0)?), done: Moment(row.get(1)?) });
+        let (sent, done) = (Moment(row.get(1)?), Moment(row.get(2)?));
+        counted.push((Epoch(row.get(0)?), Counted { sent, done }));
     }
-    counted.sort_unstable_by_key(|counted| (counted.done, counted.sent));
+    counted.sort_unstable_by_key(|(_, counted)| (counted.done, counted.sent));
     Ok(counted)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chainfill::domain::run::Ending;
 use chainfill::engine::{OnLimit, QueryMode};
 use chainfill::limits::HOUR_MS;
+use chainfill::store::RunEnd;
 use chainfill::vendor::throttle::Rate;
 use chainfill::vendor::{Face, Settings};
 
@@ -49,6 +50,31 @@ async fn a_run_that_dies_in_a_cooldown_is_followed_by_one_that_waits_the_rest() 
         assert_eq!(vendor.log().requests, 102 + 1 + 1, "listing twice, one probe, one refusal");
     }
     world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_stepped_inside_a_cooldown_lets_no_later_run_send_early() {
+    // F-C2, F-I6: whatever runs come between, a `retry` too, and however far the clock goes
+    for step_ms in [2 * HOUR_MS, -2 * HOUR_MS, 30 * HOUR_MS] {
+        let world = World::new(hourly(40, "BTC=100"));
+        let soon = std::time::Duration::from_secs(600);
+        let epoch = world.begin().await.unwrap();
+        assert!(tokio::time::timeout(soon, world.work(epoch)).await.is_err(), "it waits for the hour");
+        world.clock.step_ms.store(step_ms, std::sync::atomic::Ordering::Relaxed);
+        for _ in 0..2 {
+            let epoch = world.begin().await.unwrap();
+            let end = RunEnd { at: world.clock.now(), ending: Ending::Complete, progress: None };
+            world.store.end(epoch, &end).await.unwrap();
+            let epoch = world.begin().await.unwrap();
+            assert!(tokio::time::timeout(soon, world.work(epoch)).await.is_err(), "it waits for the rest of the hour");
+            assert_eq!(world.requests(), 41);
+        }
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        let vendor = world.vendor.lock().unwrap();
+        assert!(BEGIN.until_ms(vendor.log().kept()[41].at) >= HOUR_MS);
+        assert!(BEGIN.until_ms(vendor.log().kept()[41].at) < HOUR_MS + 60_000, "nor is it waited for too long");
+        assert_eq!(vendor.log().throttled, 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! A vendor, a store and a clock in simulated time: whole runs in milliseconds, the same each time (I11).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,11 +31,22 @@ use tokio::sync::watch;
 pub const BEGIN: Moment = Moment(1_795_435_200_000);
 
 #[derive(Clone)]
-pub struct SimulatedClock(tokio::time::Instant);
+pub struct SimulatedClock {
+    start: tokio::time::Instant,
+    /// How far the wall clock was stepped, between two runs.
+    pub step_ms: Arc<AtomicI64>,
+}
 
 impl Clock for SimulatedClock {
     fn now(&self) -> Moment {
-        BEGIN + i64::try_from(self.0.elapsed().as_millis()).unwrap()
+        self.true_now() + self.step_ms.load(Ordering::Relaxed)
+    }
+}
+
+impl SimulatedClock {
+    /// What the rest of the world's clocks say.
+    pub fn true_now(&self) -> Moment {
+        BEGIN + i64::try_from(self.start.elapsed().as_millis()).unwrap()
     }
 }
 
@@ -115,7 +127,7 @@ impl World {
 
     /// The same on another store.
     pub fn on(vendor: vendor::Settings, store: Arc<dyn Store>) -> World {
-        let clock = SimulatedClock(tokio::time::Instant::now());
+        let clock = SimulatedClock { start: tokio::time::Instant::now(), step_ms: Arc::default() };
         World {
             vendor: Arc::new(Mutex::new(Vendor::new(vendor))),
             store,
@@ -148,7 +160,7 @@ impl World {
         let ports = Ports {
             store: self.store.clone(),
             transport: Arc::new(Scripted {
-                inner: VendorTransport::new(self.vendor.clone(), move || clock.now(), self.latency_ms),
+                inner: VendorTransport::new(self.vendor.clone(), move || clock.true_now(), self.latency_ms),
                 script: self.script.clone(),
                 asked: self.asked.clone(),
                 latency_ms: self.latency_ms,
@@ -162,7 +174,8 @@ impl World {
     }
 
     fn identity(&self) -> Identity {
-        Identity { started_at: self.clock.now(), ..self.settings.identity.clone() }
+        let started_boot_ms = BEGIN.until_ms(self.clock.true_now());
+        Identity { started_at: self.clock.now(), started_boot_ms, ..self.settings.identity.clone() }
     }
 
     /// Requests that the vendor saw.
@@ -235,7 +248,6 @@ pub fn settings() -> Settings {
             started_boot_ms: 0,
             command: "backfill".into(),
         },
-        earlier: None,
         seed: 1,
     }
 }
