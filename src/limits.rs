@@ -242,6 +242,18 @@ pub const DRAW_MS_IDLE: u64 = 500;
 /// How long the end of a run waits for a terminal to take the last lines.
 pub const SCREEN_END_MS_MAX: u64 = 1_000;
 
+/// How often a view from outside looks at the store.
+pub const LOOK_EVERY_MS: u64 = 1_000;
+
+/// A look that reads every option is not repeated before so many times the time that it took.
+pub const LOOK_SHARE: i64 = 20;
+
+/// Requests that the tail of the journal shows.
+pub const LOG_TAIL_MAX: usize = 500;
+
+/// Keys, and answers to orders, that wait for a screen.
+pub const SCREEN_NEWS_MAX: usize = 64;
+
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;
 

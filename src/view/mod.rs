@@ -4,6 +4,7 @@
 pub mod aside;
 pub mod drawing;
 pub mod escape;
+pub mod finish;
 pub mod json;
 pub mod lines;
 pub mod live;
@@ -11,6 +12,7 @@ pub mod missing;
 pub mod numbers;
 pub mod plan;
 pub mod proof;
+pub mod screen;
 pub mod status;
 pub mod summary;
 pub mod table;
