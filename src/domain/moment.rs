@@ -56,6 +56,13 @@ impl Moment {
         local.strftime(form).to_string()
     }
 
+    /// In as few columns as can be: `13:20`, or the date of another day, `27 Oct`.
+    pub fn shortest(self, tz: &TimeZone, now: Moment) -> String {
+        let local = self.timestamp().to_zoned_datetime(tz.clone());
+        let same_day = local.date() == now.timestamp().to_zoned_datetime(tz.clone()).date();
+        local.strftime(if same_day { "%H:%M" } else { "%-d %b" }).to_string()
+    }
+
     /// The offset of a time zone from UTC at this moment: `+08:00`.
     pub fn offset(self, tz: &TimeZone) -> String {
         self.timestamp().to_zoned_datetime(tz.clone()).strftime("%:z").to_string()
@@ -122,5 +129,7 @@ mod tests {
         let short = |later_ms: i64| (at + later_ms).short(&TimeZone::UTC, at);
         assert_eq!([0, 60_000, 3_600_000].map(short), ["08:00:00", "08:01:00", "09:00"]);
         assert_eq!(short(DAY_MS), "17 Jun 08:00");
+        let shortest = |later_ms: i64| (at + later_ms).shortest(&TimeZone::UTC, at);
+        assert_eq!([0, DAY_MS].map(shortest), ["08:00", "17 Jun"]);
     }
 }

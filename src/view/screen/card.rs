@@ -60,20 +60,25 @@ fn rule(title: &str, area: Rect, buffer: &mut Buffer, paint: Paint) {
     Line::from_iter(spans).render(Rect { height: 1, ..area }, buffer);
 }
 
-/// Stacks cards. Where they have room, a blank line stands between them; where they have not, the later ones are left
-/// out or cut.
-pub fn stack(cards: &[Card], area: Rect, buffer: &mut Buffer, paint: Paint) {
-    let rows: usize = cards.iter().map(Card::rows).sum();
-    let gap = u16::from(rows + cards.len().saturating_sub(1) <= usize::from(area.height));
+/// Rows of the last card that decide whether there is room between cards: it may be as long as it likes.
+const LAST_ROWS: usize = 8;
+
+/// Stacks cards, and returns what is left of the area. Where they have room, a blank line stands between them; where
+/// they have not, the later ones are left out or cut.
+pub fn stack(cards: &[Card], area: Rect, buffer: &mut Buffer, paint: Paint) -> Rect {
+    let last = cards.last().map_or(0, |card| card.rows().saturating_sub(LAST_ROWS));
+    let rows = cards.iter().map(Card::rows).sum::<usize>() - last;
+    let gap = u16::from(rows + cards.len() <= usize::from(area.height));
     let mut rest = area;
     for card in cards {
         // A title without a line below it says nothing.
         if rest.height < 2 {
-            return;
+            break;
         }
         let taken = (card.draw(rest, buffer, paint) + gap).min(rest.height);
         rest = Rect { y: rest.y + taken, height: rest.height - taken, ..rest };
     }
+    rest
 }
 
 /// Areas side by side; `shares` say how wide they are.

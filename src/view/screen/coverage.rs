@@ -54,7 +54,7 @@ pub fn page(screen: &Screen, area: Rect, buffer: &mut Buffer) {
     }
     let chosen = screen.place.expiry_at(&screen.seen);
     let mut lines = vec![legend(covers, paint)];
-    lines.extend(glance(covers, Some(chosen), width, GLANCE_MAX, paint));
+    lines.extend(glance(covers, chosen, width, GLANCE_MAX, paint));
     let head = Card::new(title(&safe(currency.as_str()), covers), lines);
     let taken = head.draw(area, buffer, paint);
     let rest = Rect { y: area.y + taken, height: area.height - taken, ..area };
@@ -90,13 +90,7 @@ fn legend(covers: &[ExpiryCover], paint: Paint) -> Line<'static> {
 }
 
 /// Every expiry as one column, as high as its share of known options; several in one where there are too many.
-pub fn glance(
-    covers: &[ExpiryCover],
-    chosen: Option<usize>,
-    width: usize,
-    lines_max: usize,
-    paint: Paint,
-) -> Vec<Line<'static>> {
+fn glance(covers: &[ExpiryCover], chosen: usize, width: usize, lines_max: usize, paint: Paint) -> Vec<Line<'static>> {
     let room = width.saturating_sub(2).max(1);
     let each = covers.len().div_ceil(room * lines_max).max(1);
     let cells: Vec<Span<'static>> = covers
@@ -104,7 +98,7 @@ pub fn glance(
         .enumerate()
         .map(|(at, group)| {
             let (sign, style) = glance_cell(group, paint);
-            let is_chosen = chosen.is_some_and(|chosen| chosen / each == at);
+            let is_chosen = chosen / each == at;
             Span::styled(sign.to_string(), if is_chosen { style.patch(paint.chosen()) } else { style })
         })
         .collect();

@@ -18,6 +18,11 @@ use crate::view::table::{fit, wrap};
 /// Lines that a verdict may take: a vendor's long words must not push the numbers off the screen.
 const VERDICT_LINES_MAX: usize = 3;
 
+/// Columns of `? help` and `q quit` with their margins.
+const HELP: usize = 8;
+/// See [`HELP`].
+const QUIT: usize = 8;
+
 /// How long the answer to an order is shown.
 const NOTE_MS: i64 = 12 * SECOND_MS;
 
@@ -140,8 +145,15 @@ fn foot(screen: &Screen, now: Moment, width: usize) -> Line<'static> {
     let mut taken = 0;
     for (key, what) in keys {
         let length = key.chars().count() + what.chars().count() + 3;
-        // The way out is always named.
-        if taken + length > width.saturating_sub(if key == "q" { 0 } else { 8 }) {
+        // Help and the way out are always named.
+        let reserved = if key == "q" {
+            0
+        } else if key == "?" {
+            QUIT
+        } else {
+            HELP + QUIT
+        };
+        if taken + length > width.saturating_sub(reserved) {
             continue;
         }
         taken += length;

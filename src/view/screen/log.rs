@@ -13,11 +13,13 @@ use super::place::window;
 use crate::domain::journal::JournalLine;
 use crate::domain::moment::Moment;
 use crate::view::escape::safe;
-use crate::view::numbers::{bytes, grouped};
+use crate::view::numbers::{bytes, counted, grouped};
 use crate::view::table::fit;
 
-/// Columns of what was asked for.
-const QUERY: usize = 26;
+/// Columns of what was asked for, at the most.
+const QUERY_MAX: usize = 26;
+/// Columns of what came of it, at the most.
+const OUTCOME_MAX: usize = 12;
 
 /// The page: it follows the newest until a request is chosen.
 pub fn page(screen: &Screen, now: Moment, area: Rect, buffer: &mut Buffer) {
@@ -39,34 +41,48 @@ pub fn lines(journal: &[JournalLine], now: Moment, tz: &TimeZone, width: usize, 
     if journal.is_empty() {
         return vec![Line::styled(" no request has left yet", paint.dim())];
     }
-    journal.iter().map(|one| line(one, now, tz, width, paint)).collect()
+    let widest = |text: fn(&JournalLine) -> &str, most: usize| {
+        journal.iter().map(|one| safe(text(one)).chars().count()).max().unwrap_or(0).min(most)
+    };
+    let columns = Columns { query: widest(|one| &one.query, QUERY_MAX), outcome: widest(outcome, OUTCOME_MAX) };
+    journal.iter().map(|one| line(one, columns, now, tz, width, paint)).collect()
+}
+
+/// How wide the columns are.
+#[derive(Clone, Copy)]
+struct Columns {
+    query: usize,
+    outcome: usize,
 }
 
 /// One request: `12:37:29  ETH-12APR24-3100-C   rows   12 rows, 1.2 kB, 85 ms`.
-pub fn line(one: &JournalLine, now: Moment, tz: &TimeZone, width: usize, paint: Paint) -> Line<'static> {
+fn line(one: &JournalLine, columns: Columns, now: Moment, tz: &TimeZone, width: usize, paint: Paint) -> Line<'static> {
     let time = one.sent_at.time_of_day(tz, now);
-    let query = fit(&safe(&one.query), QUERY);
-    let (word, style) = outcome(one, paint);
-    let word = fit(&safe(word), 12);
     let head = format!(" {time}  ");
-    let query = if width < 60 { format!("{query}  ") } else { format!("{query:<QUERY$}  ") };
-    let taken = head.chars().count() + query.chars().count() + word.chars().count() + 2;
-    let details = fit(&details(one), width.saturating_sub(taken));
+    let query = fit(&safe(&one.query), columns.query);
+    let query = format!("{query:<0$}  ", columns.query);
+    let word = fit(&safe(outcome(one)), columns.outcome);
+    let word = format!("{word:<0$}  ", columns.outcome);
+    let taken = head.chars().count() + query.chars().count() + word.chars().count();
     Line::from_iter([
         Span::styled(head, paint.dim()),
         Span::raw(query),
-        Span::styled(format!("{word}  "), style),
-        Span::styled(details, paint.dim()),
+        Span::styled(word, style(one, paint)),
+        Span::styled(fit(&details(one), width.saturating_sub(taken)), paint.dim()),
     ])
 }
 
-fn outcome(one: &JournalLine, paint: Paint) -> (&str, Style) {
+fn outcome(one: &JournalLine) -> &str {
+    one.outcome.as_deref().unwrap_or("under way")
+}
+
+fn style(one: &JournalLine, paint: Paint) -> Style {
     match one.outcome.as_deref() {
-        None => ("under way", paint.busy()),
-        Some(word @ ("rows" | "listing")) => (word, paint.good()),
-        Some(word @ ("empty" | "unsent")) => (word, paint.dim()),
-        Some(word @ "throttled") => (word, paint.wait()),
-        Some(word) => (word, paint.bad()),
+        None => paint.busy(),
+        Some("rows" | "listing") => paint.good(),
+        Some("empty" | "unsent") => paint.dim(),
+        Some("throttled") => paint.wait(),
+        Some(_) => paint.bad(),
     }
 }
 
@@ -79,7 +95,7 @@ fn details(one: &JournalLine) -> String {
         parts.push(format!("wait {} s", grouped(wait_s.unsigned_abs())));
     }
     if let Some(rows) = one.rows.filter(|rows| *rows > 0) {
-        parts.push(format!("{} rows", grouped(rows.into())));
+        parts.push(counted(rows.into(), "row"));
     }
     if let Some(size) = one.bytes.filter(|size| *size > 0) {
         parts.push(bytes(size.into()));

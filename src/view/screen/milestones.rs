@@ -24,12 +24,12 @@ pub fn card(marks: &[Milestone], now: Moment, tz: &TimeZone, width: usize, paint
         rows.iter().map(|row| row.iter().map(|mark| cell(mark, form, now, tz)).collect()).collect()
     };
     // The fullest form in which every cell has its place.
-    let forms = [Form::Range, Form::Latest, Form::Mark];
+    let forms = [Form::Range, Form::Latest, Form::Short, Form::Mark];
     let fits = |cells: &Vec<Vec<String>>| cells.iter().flatten().all(|cell| cell.chars().count() < room);
     let cells = forms.into_iter().map(texts).find(fits)?;
     let head = |mark: &Milestone| format!(" {:<room$}", format!("{} %", mark.percent));
     let heads: String = first.iter().map(head).collect::<String>();
-    let mut lines = vec![Line::styled(fit(&format!(" {:<name_width$}{heads}", ""), width), paint.dim())];
+    let mut lines = vec![Line::styled(format!(" {:<name_width$}{}", "", heads.trim_end()), paint.dim())];
     for ((row, name), texts) in rows.iter().zip(&names).zip(&cells) {
         let mut spans = vec![Span::raw(format!(" {name:<name_width$}"))];
         spans.extend(row.iter().zip(texts).map(|(mark, text)| {
@@ -45,6 +45,7 @@ pub fn card(marks: &[Milestone], now: Moment, tz: &TimeZone, width: usize, paint
 enum Form {
     Range,
     Latest,
+    Short,
     Mark,
 }
 
@@ -55,9 +56,11 @@ fn name(mark: &Milestone) -> String {
 fn cell(mark: &Milestone, form: Form, now: Moment, tz: &TimeZone) -> String {
     match (mark.reached_at, mark.low_at, mark.high_at, form) {
         (Some(_), _, _, Form::Mark) => "✓".to_owned(),
+        (Some(at), _, _, Form::Short) => format!("✓{}", at.shortest(tz, now)),
         (Some(at), ..) => format!("✓ {}", at.short(tz, now)),
         (None, Some(low), Some(high), Form::Range) => format!("~ {}", finish::between(low, high, now, tz)),
         (None, Some(_), Some(high), Form::Latest) => format!("~ {}", high.short(tz, now)),
+        (None, Some(_), Some(high), Form::Short) => format!("~{}", high.shortest(tz, now)),
         (None, ..) => "·".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod card;
 mod chain;
+mod changes;
 mod coverage;
 mod errors;
 mod frame;

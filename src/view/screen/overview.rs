@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use super::Screen;
 use super::card::{Card, side_by_side, stack};
-use super::{coverage, errors, log, milestones, progress, speed, throttle};
+use super::{changes, coverage, errors, log, milestones, progress, speed, throttle};
 use crate::domain::forecast::span_words;
 use crate::domain::health::LastRun;
 use crate::domain::moment::Moment;
@@ -21,8 +21,10 @@ use crate::view::table::{fit, wrap};
 const TWO: u16 = 120;
 /// See [`TWO`].
 const THREE: u16 = 180;
-/// Lines of the log and errors that are worth a card.
-const TAIL: usize = 40;
+/// Rows from which a map says something.
+const MAP_ROWS_MIN: u16 = 6;
+/// Requests that are more than any screen shows.
+const TAIL: usize = 100;
 
 /// All that matters.
 pub fn page(screen: &Screen, now: Moment, area: Rect, buffer: &mut Buffer) {
@@ -36,29 +38,36 @@ pub fn page(screen: &Screen, now: Moment, area: Rect, buffer: &mut Buffer) {
     let widths: Vec<usize> = areas.iter().map(|area| usize::from(area.width)).collect();
     let outlook = page.outlook(now);
     let how_far = how_far(screen, page, outlook.as_ref(), now, widths[0]);
+    let fast = |rows, width| how_fast(screen, page, outlook.as_ref(), now, rows, width);
     match *widths {
         [_, second, third] => {
-            let mut fast = how_fast(screen, page, outlook.as_ref(), now, 4, second);
-            fast.extend(answers(page, second, screen));
-            stack(&how_far, areas[0], buffer, paint);
-            stack(&fast, areas[1], buffer, paint);
-            stack(&around(screen, page, now, third), areas[2], buffer, paint);
+            let mut cards = fast(4, second);
+            cards.extend(answers(page, second, screen));
+            map_below(screen, stack(&how_far, areas[0], buffer, paint), buffer);
+            stack(&cards, areas[1], buffer, paint);
+            stack(&tail(screen, page, now, third), areas[2], buffer, paint);
         }
         [_, second] => {
-            let mut fast = how_fast(screen, page, outlook.as_ref(), now, 2, second);
-            fast.extend(around(screen, page, now, second));
-            stack(&how_far, areas[0], buffer, paint);
-            stack(&fast, areas[1], buffer, paint);
+            let mut cards = fast(2, second);
+            cards.extend(tail(screen, page, now, second));
+            map_below(screen, stack(&how_far, areas[0], buffer, paint), buffer);
+            stack(&cards, areas[1], buffer, paint);
         }
         _ => {
             let mut cards = how_far;
-            let room = usize::from(area.height);
-            let rows = if room > 28 { 2 } else { 1 };
+            let rows = if area.height > 28 { 2 } else { 1 };
             let at = cards.len().saturating_sub(1); // the run's own line comes last
-            cards.splice(at..at, how_fast(screen, page, outlook.as_ref(), now, rows, widths[0]));
-            cards.extend(around(screen, page, now, widths[0]));
+            cards.splice(at..at, fast(rows, widths[0]));
+            cards.extend(tail(screen, page, now, widths[0]));
             stack(&cards, area, buffer, paint);
         }
+    }
+}
+
+/// The coverage, where enough is left of a column.
+fn map_below(screen: &Screen, rest: Rect, buffer: &mut Buffer) {
+    if rest.height >= MAP_ROWS_MIN {
+        coverage::page(screen, rest, buffer);
     }
 }
 
@@ -71,7 +80,7 @@ fn how_far(screen: &Screen, page: &StatusPage, outlook: Option<&Outlook>, now: M
     }
     cards.push(progress::bars(page, outlook, now, tz, width, paint));
     if let Some(outlook) = outlook {
-        cards.push(progress::changes(page, outlook, width, paint));
+        cards.push(changes::card(page, outlook, width, paint));
         cards.extend(milestones::card(&outlook.milestones, now, tz, width, paint));
     }
     cards.push(Card::new("Run", run_lines(page, outlook, screen, now, width)));
@@ -98,19 +107,14 @@ fn answers(page: &StatusPage, width: usize, screen: &Screen) -> Vec<Card> {
     vec![speed::latencies(progress, width, screen.paint), speed::outcomes(progress, width, screen.paint)]
 }
 
-fn around(screen: &Screen, page: &StatusPage, now: Moment, width: usize) -> Vec<Card> {
+fn tail(screen: &Screen, page: &StatusPage, now: Moment, width: usize) -> Vec<Card> {
     let (tz, paint) = (&screen.tz, screen.paint);
-    let mut cards = Vec::new();
-    let covers = screen.place.expiries(&screen.seen);
-    if let Some((currency, _)) = screen.seen.coverage.as_ref().filter(|_| !covers.is_empty()) {
-        let lines = coverage::glance(covers, None, width, 6, paint);
-        cards.push(Card::new(format!("Coverage: the expiries of {}", safe(currency.as_str())), lines));
-    }
-    cards.push(errors::card(page.progress.as_ref(), now, tz, 2, width, paint));
     let journal = &screen.seen.journal;
-    let tail = journal.get(..TAIL.min(journal.len())).unwrap_or_default();
-    cards.push(Card::new("Log: the newest requests", log::lines(tail, now, tz, width, paint)));
-    cards
+    let newest = journal.get(..TAIL.min(journal.len())).unwrap_or_default();
+    vec![
+        errors::card(page.progress.as_ref(), now, tz, 2, width, paint),
+        Card::new("Log: the newest requests", log::lines(newest, now, tz, width, paint)),
+    ]
 }
 
 /// How fast it is, how long answers took, what they said.

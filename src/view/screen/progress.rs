@@ -1,4 +1,4 @@
-//! How far it is: a bar a currency with its finish, and the archive before the run, now, and as it will be.
+//! How far it is: a bar a currency with its finish, and the countdown of a wait.
 
 use jiff::tz::TimeZone;
 use ratatui::text::{Line, Span};
@@ -9,15 +9,16 @@ use super::spark;
 use crate::domain::expectation::Expectation;
 use crate::domain::forecast::span_words;
 use crate::domain::moment::Moment;
-use crate::domain::outlook::{Change, Outlook};
+use crate::domain::outlook::Outlook;
 use crate::domain::progress::{Progress, Wait};
 use crate::domain::tally::Tally;
 use crate::view::escape::safe;
 use crate::view::finish;
 use crate::view::numbers::{grouped, percent};
 use crate::view::status::StatusPage;
-use crate::view::table::{Table, fit};
+use crate::view::table::{fit, wrap};
 
+const FINISH: &str = " Finish  ";
 const NAME_MAX: usize = 9;
 const BAR_MIN: usize = 8;
 const BAR_MAX: usize = 60;
@@ -43,11 +44,10 @@ pub fn bars(
         lines.push(Line::styled(" nothing is listed yet", paint.dim()));
     }
     if let Some(words) = outlook.and_then(|outlook| finish::words(outlook.expectation, now, tz)) {
-        let spans = [
-            Span::styled(" Finish  ", paint.dim()),
-            Span::styled(fit(&words, width.saturating_sub(9)), paint.strong()),
-        ];
-        lines.push(Line::from_iter(spans));
+        for (at, text) in wrap(&words, width.saturating_sub(FINISH.len())).into_iter().enumerate() {
+            let head = if at == 0 { FINISH.to_owned() } else { " ".repeat(FINISH.len()) };
+            lines.push(Line::from_iter([Span::styled(head, paint.dim()), Span::styled(text, paint.strong())]));
+        }
     }
     Card::new("Progress", lines)
 }
@@ -118,99 +118,6 @@ fn composition(one: &Tally, room: usize, paint: Paint) -> [Span<'static>; 3] {
         Span::styled("!".repeat(attention), paint.bad()),
         Span::styled("·".repeat(missing), paint.dim()),
     ]
-}
-
-/// The tables of a hand-written status page in one: before the run, now, and when all is done.
-pub fn changes(page: &StatusPage, outlook: &Outlook, width: usize, paint: Paint) -> Card {
-    let mut rows: Vec<Row> = outlook.changes.iter().zip(&page.tallies).map(|(one, tally)| row(one, tally)).collect();
-    if rows.len() > 1 {
-        rows.push(total(&outlook.changes, &page.tallies));
-    }
-    let has_before = outlook.changes.iter().any(|one| one.before.is_some());
-    let (wide, narrow) = (has_before && width >= 78, width < 56);
-    let mut table = Table::new().words(" ");
-    let heads: &[&str] = match (wide, has_before, narrow) {
-        (true, ..) => &["Records then", "now", "target", "Options then", "now", "target", "Missing then", "now"],
-        (_, true, false) => &["Records then", "now", "Options then", "now", "of", "Missing"],
-        _ => &["Records", "Options", "of", "Missing"],
-    };
-    for head in heads {
-        table = table.numbers(head);
-    }
-    for one in &rows {
-        let cells: Vec<&String> = match (wide, has_before, narrow) {
-            (true, ..) => one.cells.iter().collect(),
-            (_, true, false) => [0, 1, 3, 4, 5, 7].iter().map(|at| &one.cells[*at]).collect(),
-            _ => [1, 4, 5, 7].iter().map(|at| &one.cells[*at]).collect(),
-        };
-        table.row(std::iter::once(format!(" {}", one.name)).chain(cells.into_iter().cloned()));
-    }
-    let lines = table.draw(width).into_iter().enumerate();
-    let lines =
-        lines.map(|(at, line)| Line::styled(line, if at == 0 { paint.dim() } else { ratatui::style::Style::new() }));
-    Card::new(if has_before { "Before the run, now, target" } else { "The archive" }, lines.collect())
-}
-
-/// One line of the table: records before, now, target; options before, now, target; missing before, now.
-struct Row {
-    name: String,
-    cells: [String; 8],
-}
-
-fn row(one: &Change, tally: &Tally) -> Row {
-    let before = |value: fn(&crate::domain::outlook::Counts) -> u64| {
-        one.before.as_ref().map_or_else(|| "-".to_owned(), |counts| grouped(value(counts)))
-    };
-    let target = one.rows_expected.map_or_else(
-        || "?".to_owned(),
-        |rows| if tally.known() == tally.listed { grouped(rows) } else { format!("~{}", about(rows)) },
-    );
-    Row {
-        name: name(tally),
-        cells: [
-            before(|counts| counts.rows),
-            grouped(one.now.rows),
-            target,
-            before(|counts| counts.stored),
-            grouped(one.now.stored),
-            grouped(one.listed),
-            before(|counts| counts.missing),
-            grouped(one.now.missing),
-        ],
-    }
-}
-
-fn total(changes: &[Change], tallies: &[Tally]) -> Row {
-    let mut sum = Change {
-        currency: crate::domain::instrument::Currency::stored("all"),
-        before: None,
-        now: crate::domain::outlook::Counts { rows: 0, stored: 0, missing: 0 },
-        listed: 0,
-        rows_expected: Some(0),
-    };
-    for one in changes {
-        for (into, from) in [(Some(&mut sum.now), Some(one.now)), (sum.before.as_mut(), one.before)] {
-            if let (Some(into), Some(from)) = (into, from) {
-                (into.rows, into.stored, into.missing) =
-                    (into.rows + from.rows, into.stored + from.stored, into.missing + from.missing);
-            }
-        }
-        if sum.before.is_none() {
-            sum.before = one.before;
-        }
-        sum.listed += one.listed;
-        sum.rows_expected = sum.rows_expected.zip(one.rows_expected).map(|(a, b)| a + b);
-    }
-    row(&sum, &Tally::total(tallies))
-}
-
-/// Three digits: what is guessed is not known better.
-fn about(number: u64) -> String {
-    let mut unit = 1;
-    while number / unit >= 1_000 {
-        unit *= 10;
-    }
-    grouped((number + unit / 2) / unit * unit)
 }
 
 /// The wait with its countdown.

@@ -166,7 +166,11 @@ pub fn outcomes(progress: &Progress, width: usize, paint: Paint) -> Card {
     if lines.is_empty() {
         lines.push(Line::styled(" no answer yet", paint.dim()));
     }
+    let left = match progress.requests_left {
+        0 => format!(" {} sent, none to come", counted(progress.requests, "request")),
+        more => format!(" {} sent, about {} to come", counted(progress.requests, "request"), grouped(more)),
+    };
     let title = format!("Answers: {}, {}", grouped(progress.answers), bytes(progress.bytes));
-    lines.push(Line::styled(fit(&format!(" {} left", counted(progress.requests, "request")), width), paint.dim()));
+    lines.push(Line::styled(fit(&left, width), paint.dim()));
     Card::new(title, lines)
 }
