@@ -242,6 +242,11 @@ pub const DRAW_MS_IDLE: u64 = 500;
 /// How long the end of a run waits for a terminal to take the last lines.
 pub const SCREEN_END_MS_MAX: u64 = 1_000;
 
+/// How often `status --watch` looks unless told otherwise, and what it may be told, in seconds.
+pub const STATUS_EVERY_S: &str = "2";
+/// See [`STATUS_EVERY_S`].
+pub const STATUS_EVERY_S_RANGE: (f64, f64) = (0.1, 86_400.0);
+
 /// How often a view from outside looks at the store.
 pub const LOOK_EVERY_MS: u64 = 1_000;
 

@@ -16,4 +16,5 @@ pub mod screen;
 pub mod status;
 pub mod summary;
 pub mod table;
+pub mod title;
 pub mod words;

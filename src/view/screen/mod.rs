@@ -91,5 +91,8 @@ impl Screen {
 }
 
 #[cfg(test)]
+mod stage;
+
+#[cfg(test)]
 #[path = "screen_tests.rs"]
 mod tests;

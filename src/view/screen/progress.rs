@@ -17,6 +17,7 @@ use crate::view::finish;
 use crate::view::numbers::{grouped, percent};
 use crate::view::status::StatusPage;
 use crate::view::table::{fit, wrap};
+use crate::view::title;
 
 const FINISH: &str = " Finish  ";
 const NAME_MAX: usize = 9;
@@ -123,12 +124,7 @@ fn composition(one: &Tally, room: usize, paint: Paint) -> [Span<'static>; 3] {
 /// The wait with its countdown.
 pub fn countdown(wait: &Wait, progress: &Progress, now: Moment, tz: &TimeZone, width: usize, paint: Paint) -> Card {
     let (whole_ms, left_ms) = (wait.since.until_ms(wait.until).max(1), now.until_ms(wait.until).max(0));
-    let left_s = (left_ms + 999) / 1_000;
-    let clock = if left_s >= 3_600 {
-        format!("{}:{:02}:{:02}", left_s / 3_600, left_s % 3_600 / 60, left_s % 60)
-    } else {
-        format!("{:02}:{:02}", left_s / 60, left_s % 60)
-    };
+    let clock = title::countdown(left_ms);
     let until = format!("until {}", wait.until.time_of_day(tz, now));
     let room = width.saturating_sub(clock.chars().count() + until.chars().count() + 6).min(BAR_MAX);
     let gone = spark::bar((whole_ms - left_ms).max(0).unsigned_abs(), whole_ms.unsigned_abs(), room);
