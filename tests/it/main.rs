@@ -10,4 +10,5 @@ mod names;
 mod peer_drf;
 mod rig;
 mod store_contract;
+mod terminal;
 mod tidy;

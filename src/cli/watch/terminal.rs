@@ -73,33 +73,38 @@ pub(super) fn inputs() -> mpsc::Receiver<Input> {
     let (tell, told) = mpsc::channel(SCREEN_NEWS_MAX);
     thread::spawn(move || {
         loop {
-            let input = match event::read() {
-                Ok(Event::Key(key)) => match key_of(key) {
-                    Some(input) => input,
-                    None => continue,
-                },
-                Ok(Event::Resize(..)) => Input::Redraw,
-                Ok(_) => continue,
-                Err(_) => Input::End,
+            let inputs = match event::read() {
+                Ok(Event::Key(key)) => inputs_of(key),
+                Ok(Event::Resize(..)) => vec![Input::Redraw],
+                Ok(_) => Vec::new(),
+                Err(_) => vec![Input::End],
             };
-            let is_end = matches!(input, Input::End);
-            if tell.blocking_send(input).is_err() || is_end {
-                return;
+            for input in inputs {
+                let is_end = matches!(input, Input::End);
+                if tell.blocking_send(input).is_err() || is_end {
+                    return;
+                }
             }
         }
     });
     told
 }
 
-fn key_of(key: KeyEvent) -> Option<Input> {
+/// What a key press says. Esc and a key in quick succession come as one with Alt: they are taken for what they were.
+fn inputs_of(key: KeyEvent) -> Vec<Input> {
     if key.kind == KeyEventKind::Release {
-        return None;
+        return Vec::new();
     }
-    if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
-        let is_end = key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd'));
-        return is_end.then_some(Input::End);
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        let is_end = matches!(key.code, KeyCode::Char('c' | 'd'));
+        return if is_end { vec![Input::End] } else { Vec::new() };
     }
-    let key = match key.code {
+    let esc = key.modifiers.contains(KeyModifiers::ALT).then_some(Key::Esc);
+    esc.into_iter().chain(key_of(key.code)).map(Input::Key).collect()
+}
+
+fn key_of(code: KeyCode) -> Option<Key> {
+    let key = match code {
         KeyCode::Char(c) => Key::Char(c),
         KeyCode::Up => Key::Up,
         KeyCode::Down => Key::Down,
@@ -115,5 +120,5 @@ fn key_of(key: KeyEvent) -> Option<Input> {
         KeyCode::BackTab => Key::BackTab,
         _ => return None,
     };
-    Some(Input::Key(key))
+    Some(key)
 }

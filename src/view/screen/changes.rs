@@ -20,7 +20,7 @@ const GROUP_GAP: usize = 3;
 type Group = (&'static str, &'static [(&'static str, usize)]);
 
 /// The table's forms, fullest first.
-const FORMS: [&[Group]; 3] = [
+const FORMS: [&[Group]; 4] = [
     &[
         ("Records", &[("before", 0), ("now", 1), ("target", 2)]),
         ("Options", &[("before", 3), ("now", 4), ("target", 5)]),
@@ -32,6 +32,7 @@ const FORMS: [&[Group]; 3] = [
         ("Missing", &[("now", 7)]),
     ],
     &[("Records", &[("now", 1)]), ("Options", &[("now", 4), ("target", 5)]), ("Missing", &[("now", 7)])],
+    &[("Records", &[("now", 1)]), ("Options", &[("now", 4)]), ("Missing", &[("now", 7)])],
 ];
 
 /// The card, in the fullest form that fits.

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Widget};
 use super::card::Card;
 use super::paint::Paint;
 
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 11] = [
     ("1 - 5, Tab", "another page"),
     ("p", "pause the run: it sends nothing"),
     ("r", "let it go on"),
@@ -20,8 +20,9 @@ const KEYS: [(&str, &str); 12] = [
     ("Esc", "out of it"),
     ("?", "these keys"),
     ("q, Ctrl-C", "leave; the run goes on"),
-    ("", "This view asks the vendor nothing."),
 ];
+
+const FOOT: &str = "It reads the store and asks the vendor nothing.";
 
 const WIDTH: u16 = 56;
 
@@ -30,11 +31,15 @@ pub fn draw(area: Rect, buffer: &mut Buffer, paint: Paint) {
     let lines: Vec<Line<'static>> = KEYS
         .into_iter()
         .map(|(key, what)| Line::from_iter([Span::styled(format!("  {key:<15}"), paint.strong()), Span::raw(what)]))
+        .chain([Line::styled(format!("  {FOOT}"), paint.dim())])
         .collect();
-    let height = (u16::try_from(KEYS.len()).unwrap_or(0) + 2).min(area.height);
+    let height = (u16::try_from(lines.len()).unwrap_or(0) + 2).min(area.height);
     let width = WIDTH.min(area.width);
     let at = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    Clear.render(at, buffer);
+    // A margin, so that nothing from below touches it.
+    let cleared = Rect { x: at.x.saturating_sub(1).max(area.x), ..at };
+    let cleared = Rect { width: (at.right() + 1).min(area.right()) - cleared.x, ..cleared };
+    Clear.render(cleared, buffer);
     Card::new("Keys", lines).draw(at, buffer, paint);
     if at.height > 2 {
         let foot = Rect { y: at.bottom() - 1, height: 1, ..at };

@@ -65,10 +65,7 @@ fn costs(progress: &Progress, now: Moment) -> String {
     let waiting_ms = progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(now).max(0));
     let waits = match progress.cooldowns {
         0 => "no cooldown yet".to_owned(),
-        count => {
-            format!("{} with {} in them", counted(count, "cooldown"), span_words(progress.cooldown_ms + waiting_ms))
-        }
+        count => format!("{}, {} in them", counted(count, "cooldown"), span_words(progress.cooldown_ms + waiting_ms)),
     };
-    let refusals = grouped(progress.refusals);
-    format!("{waits}; {refusals} refused with 429; the pace is {}", words::pace(progress.spacing_ms))
+    format!("{waits}; {} x 429; {}", grouped(progress.refusals), words::pace(progress.spacing_ms))
 }

@@ -9,6 +9,7 @@ mod itself;
 pub mod postgres;
 pub mod program;
 pub mod simulated;
+pub mod tmux;
 pub mod world;
 
 use std::path::{Path, PathBuf};
