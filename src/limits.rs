@@ -250,6 +250,9 @@ pub const STATUS_EVERY_S_RANGE: (f64, f64) = (0.1, 86_400.0);
 /// How often a view from outside looks at the store.
 pub const LOOK_EVERY_MS: u64 = 1_000;
 
+/// Age of the last look from which on it is told that the store does not answer.
+pub const LOOK_LATE_MS: i64 = 5_000;
+
 /// A look that reads every option is not repeated before so many times the time that it took.
 pub const LOOK_SHARE: i64 = 20;
 

@@ -1,5 +1,6 @@
 //! Standard output. A reader that went away (`| head`) is no error (P5).
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Columns where nothing tells them.
@@ -37,7 +38,7 @@ impl Redraw {
         if self.size != size && self.lines > 0 {
             text.push_str("\x1b[2J\x1b[H");
         } else if self.lines > 0 {
-            text.push_str(&format!("\r\x1b[{}A", self.lines));
+            let _ = write!(text, "\r\x1b[{}A", self.lines); // into a string: it cannot fail
         }
         (self.lines, self.size) = (0, size);
         for line in page.lines().take(rows) {

@@ -1,6 +1,7 @@
 //! The terminal: taken over, drawn on, and given back as it was, however the program ends.
 
 use std::io::{self, Stdout, Write as _, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ratatui::backend::CrosstermBackend;
@@ -14,6 +15,9 @@ use crate::domain::moment::Moment;
 use crate::limits::SCREEN_NEWS_MAX;
 use crate::view::screen::Screen;
 use crate::view::screen::keys::Key;
+
+/// Whether a task or thread of this process has panicked: the whole view ends then, loudly (P7).
+static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours.
 pub(super) struct Terminal {
@@ -36,6 +40,7 @@ impl Terminal {
         // A panic is told where it can be read, and on a terminal that works.
         let told = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            PANICKED.store(true, Ordering::Release);
             give_back();
             told(panic);
         }));
@@ -50,6 +55,10 @@ impl Terminal {
 
     /// Draws what has changed.
     pub(super) fn draw(&mut self, screen: &Screen, now: Moment) -> io::Result<()> {
+        // The terminal is given back already: drawing on it would spoil what the panic said.
+        if PANICKED.load(Ordering::Acquire) {
+            return Err(io::Error::other("a part of this view has panicked"));
+        }
         self.screen.draw(|frame| screen.draw(now, frame.area(), frame.buffer_mut()))?;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The tables of a hand-written status page in one: the archive before the run, now, and when all is done.
 
+use std::fmt::Write as _;
+
 use ratatui::text::Line;
 
 use super::card::Card;
@@ -74,13 +76,13 @@ fn draw(form: &[Group], rows: &[Row]) -> [Vec<String>; 2] {
         for (place, (head, at)) in columns.iter().enumerate() {
             let gap = if place == 0 { GROUP_GAP } else { GAP };
             let width = width_of(head, *at).max(if columns.len() == 1 { label.chars().count() } else { 0 });
-            heads.push_str(&format!("{:gap$}{head:>width$}", ""));
+            let _ = write!(heads, "{:gap$}{head:>width$}", ""); // into a string: it cannot fail, here and below
             for (line, row) in lines.iter_mut().zip(rows) {
-                line.push_str(&format!("{:gap$}{:>width$}", "", row.cells[*at]));
+                let _ = write!(line, "{:gap$}{:>width$}", "", row.cells[*at]);
             }
             span += gap + width;
         }
-        groups.push_str(&format!("{label:>span$}"));
+        let _ = write!(groups, "{label:>span$}");
     }
     [vec![groups, heads], lines]
 }

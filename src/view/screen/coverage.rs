@@ -102,10 +102,7 @@ fn glance(covers: &[ExpiryCover], chosen: usize, width: usize, lines_max: usize,
             Span::styled(sign.to_string(), if is_chosen { style.patch(paint.chosen()) } else { style })
         })
         .collect();
-    cells
-        .chunks(room)
-        .map(|cells| Line::from_iter(std::iter::once(Span::raw(" ")).chain(cells.iter().cloned())))
-        .collect()
+    cells.chunks(room).map(|cells| std::iter::once(Span::raw(" ")).chain(cells.iter().cloned()).collect()).collect()
 }
 
 fn glance_cell(group: &[ExpiryCover], paint: Paint) -> (char, Style) {

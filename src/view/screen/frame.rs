@@ -11,7 +11,7 @@ use crate::domain::forecast::span_words;
 use crate::domain::health::Health;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Phase;
-use crate::limits::SECOND_MS;
+use crate::limits::{LOOK_LATE_MS, SECOND_MS};
 use crate::view::escape::safe;
 use crate::view::table::{fit, wrap};
 
@@ -104,6 +104,10 @@ fn verdict(screen: &Screen, now: Moment, width: usize) -> Vec<Line<'static>> {
             // A wait is fine, and yet the eye should see at once that nothing moves.
             let health = if health == Health::Fine && waits { Health::Idle } else { health };
             say(health, &words);
+            let age_ms = screen.seen.at.until_ms(now);
+            if age_ms >= LOOK_LATE_MS {
+                say(Health::Idle, &format!("The store has not answered for {}.", span_words(age_ms)));
+            }
         }
         (None, None) => say(Health::Idle, "Looking at the store …"),
     }

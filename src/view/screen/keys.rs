@@ -56,6 +56,8 @@ impl Screen {
     /// Takes a key.
     pub fn press(&mut self, key: Key) -> Option<Wish> {
         let Screen { place, seen, .. } = self;
+        // Whoever goes on has read it, and wants to see the keys again.
+        place.note = None;
         if std::mem::take(&mut place.asks_stop) {
             return matches!(key, Key::Char('y' | 'Y')).then_some(Wish::Order(Order::Stop));
         }

@@ -120,6 +120,15 @@ fn without_colour_there_is_none_and_in_ascii_nothing_else() {
 }
 
 #[test]
+fn a_store_that_does_not_answer_is_told() {
+    let mut screen = downloading();
+    screen.seen.at = NOW - 4_000;
+    assert!(!text(&screen, 80, 24).contains("has not answered"));
+    screen.seen.at = NOW - 12_000;
+    assert!(text(&screen, 80, 24).contains("● The store has not answered for 12 s."));
+}
+
+#[test]
 fn orders_are_wishes_and_a_stop_is_asked_for() {
     let mut screen = downloading();
     assert_eq!(screen.press(Key::Char('p')), Some(Wish::Order(Order::Pause)));

@@ -147,12 +147,10 @@ fn covers() -> Vec<ExpiryCover> {
     let mut found: Vec<ExpiryCover> = (0..120)
         .map(|n: i8| {
             let expiry = Date::constant(2023, 4, 1).saturating_add(jiff::Span::new().days(i64::from(n) * 3));
-            let cells = if n < 40 {
-                "sssssesss"
-            } else if n == 40 {
-                "sssssappp"
-            } else {
-                "ppppppppp"
+            let cells = match n {
+                ..40 => "sssssesss",
+                40 => "sssssappp",
+                _ => "ppppppppp",
             };
             let times = 1 + usize::from(n.unsigned_abs()) * 7 % 15;
             ExpiryCover { expiry: Some(expiry), cells: cells.repeat(times), rows: 99 }
