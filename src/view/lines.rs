@@ -119,7 +119,7 @@ impl Lines {
             self.write(&(json::line(Some(at), event) + "\n"));
         }
         if let Some(passed) = &progress.passed {
-            self.write(&json::line(Some(at), &MilestoneLine { event: "milestone", passed }));
+            self.write(&(json::line(Some(at), &MilestoneLine { event: "milestone", passed }) + "\n"));
         }
         if let Event::Ended { .. } = event {
             self.write(&(json::line(Some(at), &Summary::of(progress, at)) + "\n"));
