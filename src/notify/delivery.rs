@@ -10,6 +10,7 @@ use super::post::Post;
 use super::queue::Queue;
 use super::target::Target;
 use crate::limits::{NOTICE_RETRY_MS_MAX, NOTICE_TRIES_MAX};
+use crate::view::numbers::counted;
 
 /// A target with what it takes to reach it.
 pub(super) struct Delivery {
@@ -63,8 +64,13 @@ impl Delivery {
             self.deliver(notice).await;
             match self.queue.lost() {
                 0 => {}
-                1 => (self.tell)(&format!("notify: {} was too slow: one notice was dropped", self.shown)),
-                lost => (self.tell)(&format!("notify: {} was too slow: {lost} notices were dropped", self.shown)),
+                lost => {
+                    let notices = counted(lost, "older notice");
+                    (self.tell)(&format!(
+                        "notify: {} did not get {notices} in time: newer ones went first",
+                        self.shown
+                    ));
+                }
             }
         }
     }
