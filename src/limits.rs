@@ -305,6 +305,25 @@ pub const NOTICE_FINE_LOOKS: u32 = 2;
 
 /// Options of a currency that a run must ask for before a milestone of it is worth a notice.
 pub const MILESTONE_OPTIONS_MIN: u64 = 100;
+/// How often `status --watch` looks unless told otherwise, and what it may be told, in seconds.
+pub const STATUS_EVERY_S: &str = "2";
+/// See [`STATUS_EVERY_S`].
+pub const STATUS_EVERY_S_RANGE: (f64, f64) = (0.1, 86_400.0);
+
+/// How often a view from outside looks at the store.
+pub const LOOK_EVERY_MS: u64 = 1_000;
+
+/// Age of the last look from which on it is told that the store does not answer.
+pub const LOOK_LATE_MS: i64 = 5_000;
+
+/// A look that reads every option is not repeated before so many times the time that it took.
+pub const LOOK_SHARE: i64 = 20;
+
+/// Requests that the tail of the journal shows.
+pub const LOG_TAIL_MAX: usize = 500;
+
+/// Keys, and answers to orders, that wait for a screen.
+pub const SCREEN_NEWS_MAX: usize = 64;
 
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;

@@ -12,4 +12,5 @@ mod notify;
 mod peer_drf;
 mod rig;
 mod store_contract;
+mod terminal;
 mod tidy;

@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod program;
 pub mod promtool;
 pub mod simulated;
+pub mod tmux;
 pub mod world;
 
 use std::path::{Path, PathBuf};
