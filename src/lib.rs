@@ -12,6 +12,7 @@ pub mod engine;
 pub mod http;
 pub mod limits;
 pub mod process;
+pub mod redaction;
 pub mod sight;
 pub mod source;
 pub mod store;

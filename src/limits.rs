@@ -14,6 +14,9 @@ pub const BODY_BYTES_MAX: usize = 16 << 20;
 /// Most decoded bytes of a listing: a million names of 26 characters.
 pub const LISTING_BYTES_MAX: usize = 48 << 20;
 
+/// Shortest key that is taken out of answers that say it back: a shorter one is no secret, and in every number.
+pub const KEY_BYTES_REDACTED_MIN: usize = 8;
+
 /// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
 pub const PAGE_ROWS: u32 = 5_000;
 
@@ -55,6 +58,21 @@ pub const REFUSED_TRIES_MAX: u32 = 3;
 
 /// Different queries refused alike, with no good answer between, that mean "all of them" (S6, S8, S21).
 pub const ALIKE_MAX: u32 = 5;
+
+/// How often that number doubles while options that hold data are answered well between.
+pub const ALIKE_DOUBLED_MAX: u32 = 5;
+
+/// Options known to hold data that are remembered, to be asked before anything is concluded from thin evidence.
+pub const WITNESSES_MAX: usize = 3;
+
+/// Options that nobody knows anything of and that are asked, where none of those answers or there is none.
+pub const SCOUTS_MAX: usize = 8;
+
+/// Empty answers in a row of options that are known to hold data; then the run ends (S5). About an hour.
+pub const WITNESS_EMPTIES_MAX: u32 = 64;
+
+/// Refusals in a row of options that are known to hold data; then the run ends (S8, S21).
+pub const WITNESS_REFUSALS_MAX: u32 = 3;
 
 /// Failures in a row, over all queries, after which the vendor counts as down and is probed one at a time.
 pub const FAILURES_DOWN: u32 = 6;
@@ -164,11 +182,15 @@ pub const SQLITE_BUSY_MS: u32 = 30_000;
 /// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
 pub const SQLITE_CACHE_KIB: i64 = 3_072;
 
-/// Bytes to which the SQLite WAL is cut after a checkpoint (B9).
-pub const SQLITE_WAL_BYTES: i64 = 8 << 20;
+/// Bytes to which the SQLite WAL is cut after a checkpoint (B9): more than it holds by then, see
+/// [`SQLITE_CHECKPOINT_PAGES`], or each round would give the disk's blocks back and take them again.
+pub const SQLITE_WAL_BYTES: i64 = 24 << 20;
 
 /// Calls that may wait for the SQLite thread.
 pub const SQLITE_CALLS_MAX: usize = 16;
+
+/// How far a time without a zone may be ahead of UTC: an older script wrote its own zone's time.
+pub const ZONE_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
 
 /// Bars that are handed over at once when a whole table is read.
 pub const AUDIT_ROWS: usize = 512;
@@ -228,8 +250,12 @@ pub const NAMES_SHOWN_MAX: usize = 20;
 /// Groups of errors that a summary shows.
 pub const ERROR_GROUPS_MAX: usize = 10;
 
-/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
-pub const SCREEN_LINES_MAX: usize = 1_024;
+/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12). A run at
+/// full speed tells some fifty of them in [`SCREEN_GATHER_MS`].
+pub const SCREEN_LINES_MAX: usize = 4_096;
+
+/// How long lines are gathered for a screen after some were written.
+pub const SCREEN_GATHER_MS: u64 = 3;
 
 /// Bytes that are handed to a slow screen at once.
 pub const SCREEN_BYTES_MAX: usize = 1 << 16;

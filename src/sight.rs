@@ -5,9 +5,11 @@ use std::sync::Arc;
 use crate::domain::governor::{Explanation, Governor, Pace};
 use crate::domain::health::LastRun;
 use crate::domain::moment::Moment;
+use crate::domain::progress::Progress;
 use crate::domain::run::Ending;
 use crate::process;
 use crate::store::{Glance, Outside, RunRow, StoreError};
+use crate::view::forecasts::RunForecasts;
 use crate::view::status::StatusPage;
 
 /// Looks once. Costs the vendor no request, and the store a few reads whatever its size.
@@ -33,6 +35,15 @@ pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, S
 pub fn explain(glance: &Glance, now: Moment) -> Explanation {
     let pace = Pace { spacing_ms: 0, concurrency: 1 };
     Governor::new(pace, glance.throttle.clone(), glance.counted.iter().copied()).explain(now)
+}
+
+/// What a run said of its finish, scored where it did all that it was asked for.
+pub fn forecasts(run: &RunRow) -> RunForecasts {
+    let progress: Progress =
+        run.progress.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let is_done = |word: &str| matches!(Ending::from_word(word), Some(Ending::Complete | Ending::Attention));
+    let finished_at = run.ended.as_ref().filter(|(_, word)| is_done(word)).map(|(at, _)| *at);
+    RunForecasts::of(run.epoch.0, &progress.forecasts, finished_at)
 }
 
 /// A run as the verdict needs it.

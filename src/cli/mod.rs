@@ -13,6 +13,7 @@ mod retry;
 mod screen;
 mod shell;
 mod status;
+mod status_watch;
 mod vendor;
 mod verify;
 mod views;
@@ -171,6 +172,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<u8, Failure> {
     let common = Context { surroundings: Surroundings::read(std::path::Path::new(".env"))?, common: cli.common };
+    common.tz()?; // a slip of the pen there is told before anything is done
     match cli.command {
         Command::Plan(command) => command.run(&common).await,
         Command::Backfill(command) => command.run(&common).await,

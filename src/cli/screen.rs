@@ -80,6 +80,12 @@ pub(super) fn width() -> usize {
     }
 }
 
+/// Lines of the terminal behind standard output; `None` where there is none, and so no end.
+pub(super) fn height() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_row > 0).then(|| usize::from(size.ws_row))
+}
+
 /// Prints a value as JSON on one line.
 pub(super) fn print_json(value: &impl serde::Serialize) {
     print(&serde_json::to_string(value).unwrap_or_default());

@@ -31,7 +31,7 @@ impl Verify {
 pub(super) async fn prove(store: Arc<dyn Store>, json: bool) -> Result<u8, Failure> {
     let now = SystemClock::start().now();
     let mut audit = Audit::default();
-    store.audit(&mut |symbol, candle| audit.see(symbol, candle)).await?;
+    store.audit(&mut |symbol, row| audit.see(symbol, row)).await?;
     let records = store.load(now).await?.records;
     let proof = audit.conclude(&records, Horizon { now, empty_days: EMPTY_DAYS_DEFAULT });
     let print = format!("{:016x}", proof.print.0);

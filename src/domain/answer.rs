@@ -34,6 +34,8 @@ pub enum More {
     End,
     /// The next one starts at this row.
     At(u32),
+    /// There are more, and where they start is not said: right after these.
+    Further,
     /// Nothing is said. Only an empty page after it proves the end: the vendor's cap may be lower than asked (S17).
     Unsaid,
 }
@@ -144,7 +146,8 @@ impl Pages {
         let next = match page.more {
             More::End => None,
             More::Unsaid if read == 0 => None,
-            More::Unsaid => Some(self.next.saturating_add(row_count)),
+            More::Further if read == 0 => return Err(PageError::Repeats(self.next)),
+            More::Unsaid | More::Further => Some(self.next.saturating_add(row_count)),
             More::At(offset) if offset <= self.next || read == 0 => return Err(PageError::Repeats(offset)),
             More::At(offset) => Some(offset),
         };

@@ -95,7 +95,11 @@ pub fn expectation(progress: &Progress, is_working: bool, now: Moment) -> Expect
 /// keeps a bounded number of forecasts.
 pub fn say(progress: &mut Progress, now: Moment) {
     let gap_ms = FORECAST_EVERY_MS_MIN.max(progress.started_at.until_ms(now) / FORECAST_GAP_PARTS);
-    let is_due = progress.forecasts.last().is_none_or(|last| last.at.until_ms(now) >= gap_ms);
+    // What was said before the quota was known is worth little: it is said anew at once.
+    let learned_at = progress.quota.as_ref().map(|quota| quota.learned_at);
+    let is_due = progress.forecasts.last().is_none_or(|last| {
+        last.at.until_ms(now) >= gap_ms || learned_at.is_some_and(|learned_at| learned_at > last.at)
+    });
     if !is_due || progress.forecasts.len() >= FORECASTS_KEPT_MAX {
         return;
     }
@@ -130,6 +134,7 @@ impl From<Said> for [Moment; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::governor::quota::Quota;
     use crate::domain::instrument::Currency;
     use crate::domain::progress::CurrencyProgress;
     use crate::limits::{DAY_MS, SECOND_MS};
@@ -175,6 +180,20 @@ mod tests {
         }
         assert!(progress.forecasts.len() > 20 && progress.forecasts.len() <= FORECASTS_KEPT_MAX);
         assert!(progress.forecasts.last().is_some_and(|last| last.at.0 > 20 * DAY_MS));
+    }
+
+    #[test]
+    fn a_quota_that_is_learned_is_news_for_the_finish() {
+        let mut progress = at_work();
+        say(&mut progress, Moment(50_000));
+        say(&mut progress, Moment(51_000));
+        assert_eq!(progress.forecasts.len(), 1);
+        let evidence = crate::domain::governor::quota::Evidence::Matched;
+        progress.quota = Some(Quota { requests: 10, window_ms: 10_000, evidence, learned_at: Moment(51_500) });
+        say(&mut progress, Moment(52_000));
+        say(&mut progress, Moment(53_000));
+        assert_eq!(progress.forecasts.len(), 2);
+        assert!(progress.forecasts[1].low_at > progress.forecasts[0].high_at, "it narrows to the truth");
     }
 
     #[test]

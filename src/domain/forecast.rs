@@ -68,7 +68,10 @@ pub fn left(progress: &Progress, requests: u64, now: Moment) -> Option<Range> {
         Some(wait) => (now.until_ms(wait.until).max(0), 0), // its window opens at the pace at which it was used
         None => (0, progress.window_used),
     };
-    let range = duration(requests, quota, used, pace_ms);
+    let mut range = duration(requests, quota, used, pace_ms);
+    if quota.is_some() {
+        range.low_ms -= range.low_ms / 20; // slots that are free by the time that they are needed
+    }
     Some(Range { low_ms: range.low_ms.saturating_add(wait_ms), high_ms: range.high_ms.saturating_add(wait_ms) })
 }
 

@@ -8,7 +8,7 @@ use super::instrument::Currency;
 use super::latency::Percentiles;
 use super::milestone::{Milestone, milestones};
 use super::moment::Moment;
-use super::progress::Progress;
+use super::progress::{Phase, Progress};
 use super::tally::Tally;
 use crate::limits::{RATE_SPAN_MS, RATE_SPAN_MS_MIN, ROWS_GUESS_OPTIONS_MIN};
 
@@ -75,7 +75,7 @@ impl Outlook {
         Outlook {
             expectation,
             milestones: milestones(progress, now, expects),
-            rate: if is_working { Rate::now(progress, now) } else { None },
+            rate: if is_working && progress.phase == Phase::Fetching { Rate::now(progress, now) } else { None },
             latency: progress.latencies.percentiles(),
             changes: tallies.iter().map(|tally| Change::of(tally, progress)).collect(),
             grown_bytes: progress.before.as_ref().map(|before| grown(before.bytes)),
@@ -142,7 +142,7 @@ impl Counts {
 mod tests {
     use super::*;
     use crate::domain::event::Before;
-    use crate::domain::progress::{CurrencyProgress, Phase};
+    use crate::domain::progress::CurrencyProgress;
     use crate::limits::SECOND_MS;
 
     fn tally(rows: u64, stored: u64) -> Tally {

@@ -53,6 +53,8 @@ pub struct Progress {
     pub bytes: u64,
     /// How long answers took.
     pub latencies: Latencies,
+    /// How long all of them took together.
+    pub latency_sum_ms: i64,
     /// How it went over time.
     pub pulse: Pulse,
     /// Bars that are new.
@@ -313,6 +315,7 @@ impl Progress {
         self.answers += 1;
         self.bytes += bytes;
         self.latencies.add(latency_ms);
+        self.latency_sum_ms = self.latency_sum_ms.saturating_add(latency_ms.max(0));
         let point = self.pulse.at(at);
         point.answers += 1;
         point.refused += u32::from(outcome == "throttled");

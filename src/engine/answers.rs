@@ -58,10 +58,11 @@ impl Run {
         }
         match read {
             Ok(good) => {
-                if self.failures.good(now) {
+                let vouches = self.failures.vouches();
+                if self.failures.good() {
                     self.tell(Event::Up);
                 }
-                self.take_good(work, good, now);
+                self.take_good(work, good, vouches, now);
             }
             Err(fault) => self.failed(work, &fault, now),
         }
@@ -77,11 +78,16 @@ impl Run {
         }
     }
 
-    fn take_good(&mut self, work: Work, good: Good, now: Moment) {
+    fn take_good(&mut self, work: Work, good: Good, vouches: u32, now: Moment) {
         match (work.ask, good) {
             (Ask::Listing(_), Good::Names(ask, names)) => self.take_names(ask, names),
-            (Ask::Canary(symbol), Good::Page(page)) => self.canary_answered(symbol, !page.rows.is_empty(), now),
-            (Ask::Bars(pages, _), Good::Page(page)) => self.take_page(pages, page, now),
+            (Ask::Canary(symbol), Good::Page(page)) => {
+                self.witness_answered(&symbol, !page.rows.is_empty(), vouches, now);
+            }
+            (Ask::Bars(pages, _), Good::Page(page)) => {
+                self.spare_witness();
+                self.take_page(pages, page, now);
+            }
             // A listing answers with names and the others with pages: `read` pairs them.
             (Ask::Listing(_), Good::Page(_)) | (_, Good::Names(..)) => {}
         }
@@ -119,7 +125,7 @@ impl Run {
         let Some(history) = whole.history_of(symbol) else { return };
         let news = self.news(symbol, history, now);
         if matches!(news.happening, Happening::NoBars(_)) {
-            self.doubt_empty(vec![news], Query::Symbol(symbol.clone()));
+            self.doubt_empty(vec![news], &Query::Symbol(symbol.clone()));
         } else {
             self.believe();
             self.batch.options.push(news);
@@ -160,7 +166,7 @@ impl Run {
             }
         }
         if empty {
-            self.doubt_empty(found, query.clone());
+            self.doubt_empty(found, query);
         } else {
             self.believe();
             self.batch.options.append(&mut found);

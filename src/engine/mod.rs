@@ -14,6 +14,7 @@ mod orders;
 mod planning;
 mod queue;
 mod shutdown;
+mod witness;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -49,6 +50,7 @@ use listing::Listing;
 use planning::Scope;
 use queue::Queue;
 use shutdown::Stop;
+use witness::Witnesses;
 
 /// The outside of a run. Tests put simulated parts here, and nowhere else.
 #[derive(Clone)]
@@ -175,6 +177,7 @@ struct Run {
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     orders: Option<BoxFuture<'static, Result<Vec<Order>, StoreError>>>,
     doubt: Doubt,
+    witnesses: Witnesses,
     failures: Failures,
     stop: Option<Stop>,
     /// A person wants nothing sent until told otherwise.
@@ -219,6 +222,7 @@ impl Run {
             flights: FuturesUnordered::new(),
             orders: None,
             doubt: Doubt::default(),
+            witnesses: Witnesses::default(),
             failures: Failures::default(),
             stop: None,
             paused: false,

@@ -185,7 +185,7 @@ impl Store for MemoryStore {
         let tables = self.tables();
         for (symbol, bars) in &tables.bars {
             for bar in bars.values() {
-                each(symbol, bar);
+                each(symbol, Ok(bar));
             }
         }
         Ok(())
@@ -354,7 +354,7 @@ impl Tables {
         }
         for entry in fold.written() {
             let bars = self.bars.entry(entry.record.symbol.clone()).or_default();
-            bars.extend(entry.writes.iter().map(|(date, write)| (*date, write.candle.clone())));
+            bars.extend(entry.writes.iter().map(|write| (write.candle.date, write.candle.clone())));
         }
         for entry in fold.changed() {
             self.ledger.insert(entry.record.symbol.clone(), entry.record.clone());

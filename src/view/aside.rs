@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::limits::{SCREEN_BYTES_MAX, SCREEN_END_MS_MAX, SCREEN_LINES_MAX};
+use crate::limits::{SCREEN_BYTES_MAX, SCREEN_END_MS_MAX, SCREEN_GATHER_MS, SCREEN_LINES_MAX};
 
 /// Hands each write to a thread of its own. Where that one is held up, lines are dropped, and their number is said
 /// once it goes on. For screens; a log file must keep each line.
@@ -32,6 +32,8 @@ impl Aside {
 /// Until the other side is gone, or the reader of `out` is (P5).
 fn write_all(mut out: Box<dyn Write + Send>, lines: &Receiver<Vec<u8>>) {
     for mut line in lines {
+        // To be woken for each line of a burst would cost the run more than the line.
+        thread::sleep(Duration::from_millis(SCREEN_GATHER_MS));
         // What has gathered meanwhile goes with it: a burst costs one write, not one for each line.
         while line.len() < SCREEN_BYTES_MAX
             && let Ok(more) = lines.try_recv()
@@ -82,6 +84,7 @@ mod tests {
 
     /// A terminal that takes nothing until it is let go.
     struct Frozen {
+        frozen: Sender<()>,
         thaw: Receiver<()>,
         seen: Arc<Mutex<Vec<u8>>>,
         thawed: bool,
@@ -90,6 +93,7 @@ mod tests {
     impl Write for Frozen {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             if !self.thawed {
+                let _ = self.frozen.send(());
                 let _ = self.thaw.recv();
                 self.thawed = true;
             }
@@ -106,16 +110,22 @@ mod tests {
         // F-P12
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (let_go, thaw): (Sender<()>, _) = channel();
-        let mut aside = Aside::new(Box::new(Frozen { thaw, seen: seen.clone(), thawed: false }));
-        for n in 0..SCREEN_LINES_MAX * 2 {
+        let (tell, frozen) = channel();
+        let mut aside = Aside::new(Box::new(Frozen { frozen: tell, thaw, seen: seen.clone(), thawed: false }));
+        aside.write_all(b"line 0\n").unwrap();
+        frozen.recv().unwrap();
+        for n in 1..SCREEN_LINES_MAX * 2 {
             aside.write_all(format!("line {n}\n").as_bytes()).unwrap();
         }
-        assert!(aside.dropped >= SCREEN_LINES_MAX as u64 - 1);
+        let mut dropped = aside.dropped;
         let_go.send(()).unwrap();
         drop(aside);
         let seen = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
         assert!(seen.starts_with("line 0\nline 1\n"), "{seen}");
-        assert!(seen.lines().count() >= SCREEN_LINES_MAX);
+        let (lines, notes): (Vec<&str>, Vec<&str>) = seen.lines().partition(|line| line.starts_with("line "));
+        dropped += notes.iter().map(|note| note[1..].split(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>();
+        assert!(dropped >= SCREEN_LINES_MAX as u64 - 1 && lines.len() >= SCREEN_LINES_MAX);
+        assert_eq!(lines.len() as u64 + dropped, SCREEN_LINES_MAX as u64 * 2);
     }
 
     struct Closed;

@@ -27,7 +27,7 @@ use crate::domain::forecast;
 use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
 use crate::domain::progress::{Progress, View};
-use crate::limits::PROGRESS_LINE_OPTIONS;
+use crate::limits::{PROGRESS_LINE_OPTIONS, SECOND_MS};
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Lines {
     tz: TimeZone,
     lost: Lost,
     counted: u64,
+    /// The last second's stamp: thousands of lines share it.
+    stamp: (i64, String),
 }
 
 /// Why lines are lost, if they are. Shared with whoever wants to tell it.
@@ -71,7 +73,7 @@ impl Lost {
 impl Lines {
     /// Lines of that form, with times in that zone.
     pub fn new(out: Box<dyn Write + Send>, form: Form, tz: TimeZone) -> Lines {
-        Lines { out, form, level: Level::All, tz, lost: Lost::default(), counted: 0 }
+        Lines { out, form, level: Level::All, tz, lost: Lost::default(), counted: 0, stamp: (i64::MIN, String::new()) }
     }
 
     /// The same, but only so much is told.
@@ -114,25 +116,28 @@ impl Lines {
             return;
         }
         if self.level == Level::All || words::is_main(event) {
-            self.write(&json::line(Some(at), event));
+            self.write(&(json::line(Some(at), event) + "\n"));
         }
         if let Some(passed) = &progress.passed {
-            self.write(&json::line(Some(at), &MilestoneLine { event: "milestone", passed }));
+            self.write(&(json::line(Some(at), &MilestoneLine { event: "milestone", passed }) + "\n"));
         }
         if let Event::Ended { .. } = event {
-            self.write(&json::line(Some(at), &Summary::of(progress, at)));
+            self.write(&(json::line(Some(at), &Summary::of(progress, at)) + "\n"));
         }
     }
 
     fn stamped(&mut self, at: Moment, words: &str) {
-        let stamp = at.stamp(&self.tz);
-        self.write(&format!("{stamp} {words}"));
+        let second = at.0.div_euclid(SECOND_MS);
+        if self.stamp.0 != second {
+            self.stamp = (second, at.stamp(&self.tz));
+        }
+        let line = [&self.stamp.1, " ", words, "\n"].concat();
+        self.write(&line);
     }
 
     /// A broken pipe or a full disk must not end a run of twenty hours: the first error is kept, the lines after it
     /// are tried all the same, because a disk may have room again (P5, B12).
     fn write(&mut self, line: &str) {
-        let line = format!("{line}\n");
         if let Err(error) = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()) {
             let _ = self.lost.0.set(error.to_string()); // the first one says why; those after it say the same
         }

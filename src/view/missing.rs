@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::escape::safe;
 use super::json;
 use super::numbers::grouped;
-use super::status::tallies;
+use super::status_page::tallies;
 use super::table::fit;
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::{OptionRecord, OptionState};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::escape::safe;
 use super::json;
 use super::numbers::{counted, grouped, percent};
-use super::status::tallies;
+use super::status_page::tallies;
 use super::table::{Table, wrap};
 use crate::domain::forecast::Range;
 use crate::domain::governor::quota::Quota;

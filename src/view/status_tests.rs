@@ -1,8 +1,12 @@
 use super::*;
+use crate::domain::event::Before;
+use crate::domain::governor::Explanation;
 use crate::domain::governor::quota::Quota;
 use crate::domain::instrument::Currency;
 use crate::domain::milestone::Reached;
+use crate::domain::progress::Phase;
 use crate::domain::progress::{CurrencyProgress, Wait};
+use crate::domain::pulse::{Point, Pulse};
 use crate::domain::run::Ending;
 use crate::limits::{HOUR_MS, SECOND_MS};
 
@@ -85,6 +89,48 @@ fn waiting() -> StatusPage {
     }
 }
 
+/// Two currencies, one of them half done, as in the page that started this.
+fn downloading() -> StatusPage {
+    let mut page = waiting();
+    page.tallies = vec![tally("ETH", 3_300), tally("BTC", 8_190)];
+    page.throttle = Explanation { used: 312, next_at: None, reason: None, ..page.throttle };
+    let mut progress = page.progress.unwrap();
+    progress.phase = Phase::Fetching;
+    progress.wait = None;
+    (progress.working_since, progress.cooldown_ms) = (NOW - 60_000, 900_000);
+    let mut eth = progress.currencies.remove(0);
+    (eth.done, eth.stored) = (3_438, 3_428);
+    eth.reached.note(1_685, 6_738, START + 300_000);
+    eth.reached.note(3_438, 6_738, NOW - 5_000);
+    progress.currencies = vec![eth, CurrencyProgress::planned(Currency::stored("BTC"), 8_190)];
+    progress.answers = 3_442;
+    progress.outcomes = [("rows", 3_418), ("empty", 10), ("throttled", 1), ("server", 13)]
+        .map(|(outcome, count)| (outcome.to_owned(), count))
+        .into();
+    (1..3_442).for_each(|n| progress.latencies.add(80 + n % 300));
+    let points = vec![Point { answers: 24, done: 24, rows: 300, ..Point::default() }; 240];
+    progress.pulse = Pulse { since: START, step_ms: 5_000, points };
+    progress.before = Some(Before { tallies: vec![tally("ETH", 6_738), tally("BTC", 8_190)], bytes: 12_000_000 });
+    page.progress = Some(progress);
+    page
+}
+
+fn measuring() -> StatusPage {
+    let mut page = downloading();
+    if let Some(progress) = &mut page.progress {
+        progress.answers = 4;
+    }
+    page
+}
+
+fn paused() -> StatusPage {
+    let mut page = downloading();
+    if let Some(progress) = &mut page.progress {
+        (progress.phase, progress.phase_since, progress.paused) = (Phase::Paused, NOW - 90_000, true);
+    }
+    page
+}
+
 fn dead() -> StatusPage {
     let mut page = waiting();
     page.run = page.run.map(|run| LastRun { alive: Some(false), beat_age_ms: 600_000, ..run });
@@ -110,7 +156,7 @@ fn the_page_fits_a_small_screen() {
     let mut text = String::new();
     for (name, page) in [("waiting", waiting()), ("dead", dead()), ("idle", idle()), ("empty", empty())] {
         for width in [80, 40] {
-            let drawn = page.draw(NOW, &zone(), width, false);
+            let drawn = draw(&page, NOW, &zone(), width, (width == 80).then_some(24), false);
             assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
             assert!(width < 80 || drawn.lines().count() < 24, "{drawn}");
             text.extend([format!("-- {name}, {width} columns\n"), drawn]);
@@ -120,9 +166,20 @@ fn the_page_fits_a_small_screen() {
 }
 
 #[test]
+fn without_a_screen_nothing_is_left_out() {
+    let mut text = String::new();
+    for (name, page) in [("downloading", downloading()), ("measuring", measuring()), ("paused", paused())] {
+        text.extend([format!("-- {name}\n"), draw(&page, NOW, &zone(), 120, None, false)]);
+        let small = draw(&page, NOW, &zone(), 80, Some(24), false);
+        assert!(small.lines().count() < 24, "{small}");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn colour_is_on_the_verdict_only_where_it_is_wanted() {
-    let drawn = waiting().draw(NOW, &zone(), 80, true);
-    assert!(drawn.starts_with('\u{1b}') && !waiting().draw(NOW, &zone(), 80, false).contains('\u{1b}'));
+    let drawn = draw(&waiting(), NOW, &zone(), 80, None, true);
+    assert!(drawn.starts_with('\u{1b}') && !draw(&waiting(), NOW, &zone(), 80, None, false).contains('\u{1b}'));
 }
 
 #[test]

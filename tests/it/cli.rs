@@ -1,6 +1,8 @@
 //! The command line, as a user meets it.
 
+mod echoed;
 mod journey;
+mod ordered;
 mod refusals;
 
 use crate::rig::program::Desk;

@@ -134,7 +134,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
     })
 }
 
-/// Hands every bar to `each`, by symbol and date.
+/// Hands every row to `each`, by symbol and date.
 pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(), Trouble> {
     let sql = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, symbol \
          FROM cryptodatadownload_options_daily ORDER BY symbol COLLATE \"C\", date";
@@ -142,12 +142,14 @@ pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(),
     let mut rows = pin!(link.client.query_raw(sql, none).await?);
     let mut symbol = Symbol::new("");
     while let Some(row) = rows.try_next().await? {
-        let name: &str = row.try_get(7)?;
+        let name = row.try_get::<_, Option<&str>>(7)?.unwrap_or_default();
         if symbol.as_str() != name {
             symbol = Symbol::new(name);
         }
-        let bar = bar(&row).map_err(|what| Trouble::odd(format!("{name}: {what}")))?;
-        each(&symbol, &bar);
+        match bar(&row) {
+            Ok(bar) => each(&symbol, Ok(&bar)),
+            Err(what) => each(&symbol, Err(&what)),
+        }
     }
     Ok(())
 }

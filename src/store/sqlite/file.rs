@@ -3,7 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
@@ -13,6 +14,8 @@ use crate::store::{Mode, StoreError};
 
 /// Statements that are kept prepared: more than there are.
 const STATEMENTS: usize = 64;
+/// Pause between two tries to start the log.
+const LOG_PAUSE_MS: u32 = 10;
 
 /// An open database.
 pub(super) struct File {
@@ -22,6 +25,8 @@ pub(super) struct File {
     identity: Option<(u64, u64)>,
     /// When a commit last went to the disk itself.
     synced_at: Option<Moment>,
+    /// Whether commits wait for the disk, as the connection is set now; `None` where it was not set.
+    waits: Option<bool>,
 }
 
 impl File {
@@ -36,22 +41,37 @@ impl File {
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         prepare(&connection)?;
         let identity = if mode == Mode::Write { identity(path) } else { None };
-        Ok(File { connection, path: path.to_owned(), style: Style::default(), identity, synced_at: None })
+        Ok(File { connection, path: path.to_owned(), style: Style::default(), identity, synced_at: None, waits: None })
     }
 
     /// Sets the file up for one writer beside many readers.
-    pub(super) fn set_up_writing(&self) -> Result<(), Trouble> {
-        let mode: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    pub(super) fn set_up_writing(&mut self) -> Result<(), Trouble> {
+        let mode = self.start_log()?;
         if mode != "wal" {
             return Err(Trouble::Unfit(
                 format!("SQLite cannot keep a write-ahead log beside it (it says {mode:?})"),
                 "put the file on a local disk".to_owned(),
             ));
         }
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.wait_for_disk(true)?;
         self.connection.pragma_update(None, "wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)?;
         self.connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_BYTES)?;
         Ok(())
+    }
+
+    /// Starts the write-ahead log. SQLite gives that up at once where somebody else reads or starts it at that very
+    /// moment, whatever time it is given for other locks: fifty runners at once would fail each other (P8).
+    fn start_log(&self) -> Result<String, Trouble> {
+        let mut tries = SQLITE_BUSY_MS / LOG_PAUSE_MS;
+        loop {
+            match self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)) {
+                Err(error) if tries > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    tries -= 1;
+                    std::thread::sleep(std::time::Duration::from_millis(u64::from(LOG_PAUSE_MS)));
+                }
+                mode => return Ok(mode?),
+            }
+        }
     }
 
     /// Runs a transaction that may write. Nothing of it stays where it fails.
@@ -79,14 +99,21 @@ impl File {
         work: impl FnOnce(&Connection, &Style) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let due = self.synced_at.is_none_or(|synced| !(0..SQLITE_SYNC_MS).contains(&synced.until_ms(at)));
-        self.connection
-            .prepare_cached(if due { "PRAGMA synchronous=FULL" } else { "PRAGMA synchronous=NORMAL" })?
-            .raw_execute()?;
+        self.wait_for_disk(due)?;
         let result = self.write(work)?;
         if due {
             self.synced_at = Some(at);
         }
         Ok(result)
+    }
+
+    /// Says whether commits wait for the disk. Only a change is said: SQLite parses it each time.
+    fn wait_for_disk(&mut self, waits: bool) -> Result<(), Trouble> {
+        if self.waits != Some(waits) {
+            self.connection.pragma_update(None, "synchronous", if waits { "FULL" } else { "NORMAL" })?;
+            self.waits = Some(waits);
+        }
+        Ok(())
     }
 
     /// Runs reads that all see the same state.
@@ -117,6 +144,8 @@ pub(super) fn second(path: &Path) -> Result<Connection, Trouble> {
 fn prepare(connection: &Connection) -> Result<(), Trouble> {
     connection.busy_timeout(std::time::Duration::from_millis(u64::from(SQLITE_BUSY_MS)))?;
     connection.pragma_update(None, "cache_size", -SQLITE_CACHE_KIB)?;
+    // Else SQLite plans a kept statement anew for each value that is bound to it, in case that one is special.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }

@@ -116,14 +116,14 @@ impl Store for SqliteStore {
     }
 
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
-        let (parts, mut coming) = mpsc::channel::<Vec<(Symbol, Candle)>>(2);
+        let (parts, mut coming) = mpsc::channel::<Vec<(Symbol, Result<Candle, String>)>>(2);
         let reading = self.thread.call(move |file| {
             file.read(|connection| read::audit(connection, &mut |part| parts.blocking_send(part).is_ok()))
         });
         let taking = async {
             while let Some(part) = coming.recv().await {
-                for (symbol, bar) in &part {
-                    each(symbol, bar);
+                for (symbol, row) in &part {
+                    each(symbol, row.as_ref().map_err(String::as_str));
                 }
             }
         };

@@ -66,31 +66,35 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
     })
 }
 
-/// Hands every bar to `each`, in parts of a bounded size, by symbol and date.
+/// Hands every row to `each`, in parts of a bounded size, by symbol and date.
 pub(super) fn audit(
     connection: &Connection,
-    each: &mut dyn FnMut(Vec<(Symbol, Candle)>) -> bool,
+    each: &mut dyn FnMut(Vec<(Symbol, Result<Candle, String>)>) -> bool,
 ) -> Result<(), Trouble> {
     let sql = format!("SELECT symbol, {} FROM cryptodatadownload_options_daily ORDER BY symbol, date", candles::BAR);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
-    let mut part: Vec<(Symbol, Candle)> = Vec::with_capacity(AUDIT_ROWS);
-    let mut current: Option<(Symbol, Vec<Candle>)> = None;
+    let mut part: Vec<(Symbol, Result<Candle, String>)> = Vec::with_capacity(AUDIT_ROWS);
+    let mut current: Option<(Symbol, Vec<Candle>, Vec<String>)> = None;
     loop {
         let row = rows.next()?;
         let name = row.map(|row| row.get_ref(0)).transpose()?.map(|name| name.as_str().unwrap_or_default());
-        if current.as_ref().is_some_and(|(symbol, _)| Some(symbol.as_str()) != name)
-            && let Some((symbol, mut bars)) = current.take()
+        if current.as_ref().is_some_and(|(symbol, ..)| Some(symbol.as_str()) != name)
+            && let Some((symbol, mut bars, odd)) = current.take()
         {
             candles::overlay(connection, symbol.as_str(), &mut bars)?;
-            part.extend(bars.into_iter().map(|bar| (symbol.clone(), bar)));
+            part.extend(bars.into_iter().map(|bar| (symbol.clone(), Ok(bar))));
+            part.extend(odd.into_iter().map(|what| (symbol.clone(), Err(what))));
             if part.len() >= AUDIT_ROWS && !each(std::mem::replace(&mut part, Vec::with_capacity(AUDIT_ROWS))) {
                 return Ok(());
             }
         }
         let (Some(row), Some(name)) = (row, name) else { break };
-        let bar = candles::read_bar(row, 1)?.map_err(|what| Trouble::odd(format!("{name}: {what}")))?;
-        current.get_or_insert_with(|| (Symbol::new(name), Vec::new())).1.push(bar);
+        let (_, bars, odd) = current.get_or_insert_with(|| (Symbol::new(name), Vec::new(), Vec::new()));
+        match candles::read_bar(row, 1)? {
+            Ok(bar) => bars.push(bar),
+            Err(what) => odd.push(what),
+        }
     }
     each(part);
     Ok(())

@@ -8,7 +8,7 @@ use super::paint::Paint;
 use crate::domain::milestone::{Milestone, PERCENTS};
 use crate::domain::moment::Moment;
 use crate::view::escape::safe;
-use crate::view::finish;
+use crate::view::finish::{self, clock};
 use crate::view::table::fit;
 
 const NAME_MAX: usize = 9;
@@ -57,9 +57,9 @@ fn cell(mark: &Milestone, form: Form, now: Moment, tz: &TimeZone) -> String {
     match (mark.reached_at, mark.low_at, mark.high_at, form) {
         (Some(_), _, _, Form::Mark) => "✓".to_owned(),
         (Some(at), _, _, Form::Short) => format!("✓{}", at.shortest(tz, now)),
-        (Some(at), ..) => format!("✓ {}", at.short(tz, now)),
+        (Some(at), ..) => format!("✓ {}", clock(at, now, tz)),
         (None, Some(low), Some(high), Form::Range) => format!("~ {}", finish::between(low, high, now, tz)),
-        (None, Some(_), Some(high), Form::Latest) => format!("~ {}", high.short(tz, now)),
+        (None, Some(_), Some(high), Form::Latest) => format!("~ {}", clock(high, now, tz)),
         (None, Some(_), Some(high), Form::Short) => format!("~{}", high.shortest(tz, now)),
         (None, ..) => "·".to_owned(),
     }

@@ -1,12 +1,14 @@
 //! Under the vendor's throttle, in simulated time.
 
+use std::sync::Arc;
+
 use chainfill::domain::run::Ending;
 use chainfill::engine::{OnLimit, QueryMode};
 use chainfill::limits::HOUR_MS;
 use chainfill::vendor::throttle::Rate;
 use chainfill::vendor::{Face, Settings};
 
-use crate::rig::world::{BEGIN, World, small};
+use crate::rig::world::{BEGIN, World, answer, small};
 use chainfill::clock::Clock;
 
 fn hourly(requests: u32, counts: &str) -> Settings {
@@ -91,4 +93,17 @@ async fn processes_that_count_for_themselves_cost_no_option() {
     let world = World::new(Settings { processes: 3, face: Face::Symbol2025, ..hourly(40, "BTC=200") });
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_the_vendor_asked_for_is_no_outage() {
+    // F-S9, F-T1: trouble, then a wait of ten minutes, then trouble again: the vendor was never silent
+    let mut world = World::new(small("BTC=30"));
+    world.script = Some(Arc::new(|path, before| match before {
+        0 | 2 if path.contains("available") => answer(502, "<html></html>"),
+        1 if path.contains("available") => answer(429, r#"{"detail":"Expected available in 600 seconds."}"#),
+        _ => None,
+    }));
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Complete, "{}", report.words);
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use chainfill::clock::Clock;
 use chainfill::domain::candle::Candle;
 use chainfill::domain::event::Event;
@@ -14,7 +17,10 @@ use chainfill::domain::progress::{Progress, View};
 use chainfill::domain::run::Identity;
 use chainfill::engine::feed::Feed;
 use chainfill::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
+use chainfill::http::Transport;
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
+use chainfill::source::fault::Fault;
+use chainfill::source::{Request, Response};
 use chainfill::store::{Claim, Epoch, MemoryStore, Store, StoreError};
 use chainfill::vendor::transport::VendorTransport;
 use chainfill::vendor::{self, Vendor};
@@ -43,6 +49,43 @@ pub struct World {
     pub latency_ms: u64,
     pub settings: Settings,
     pub stop: watch::Sender<bool>,
+    /// What is answered instead of the vendor's own word, and every path that was asked for.
+    pub script: Option<Script>,
+    pub asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// An answer to a path, or `None` for the vendor's own; the number is how often the path was asked for before.
+pub type Script = Arc<dyn Fn(&str, usize) -> Option<Response> + Send + Sync>;
+
+struct Scripted<T> {
+    inner: T,
+    script: Option<Script>,
+    asked: Arc<Mutex<Vec<String>>>,
+    latency_ms: u64,
+}
+
+#[async_trait]
+impl<T: Transport> Transport for Scripted<T> {
+    async fn send(&self, request: &Request) -> Result<Response, Fault> {
+        let before = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(request.path.clone());
+            asked.iter().filter(|path| **path == request.path).count() - 1
+        };
+        match self.script.as_ref().and_then(|script| script(&request.path, before)) {
+            Some(response) => {
+                tokio::time::sleep(Duration::from_millis(self.latency_ms)).await;
+                Ok(response)
+            }
+            None => self.inner.send(request).await,
+        }
+    }
+}
+
+/// An answer of that status, as a script gives it.
+#[allow(clippy::unnecessary_wraps)] // each script gives an `Option`
+pub fn answer(status: u16, body: &str) -> Option<Response> {
+    Some(Response { status, body: Bytes::copy_from_slice(body.as_bytes()), ..Response::default() })
 }
 
 struct Notebook(Arc<Mutex<Vec<(Moment, String)>>>, Arc<Mutex<Progress>>);
@@ -82,6 +125,8 @@ impl World {
             latency_ms: 20,
             settings: settings(),
             stop: watch::channel(false).0,
+            script: None,
+            asked: Arc::default(),
             clock,
         }
     }
@@ -102,7 +147,12 @@ impl World {
         let clock = self.clock.clone();
         let ports = Ports {
             store: self.store.clone(),
-            transport: Arc::new(VendorTransport::new(self.vendor.clone(), move || clock.now(), self.latency_ms)),
+            transport: Arc::new(Scripted {
+                inner: VendorTransport::new(self.vendor.clone(), move || clock.now(), self.latency_ms),
+                script: self.script.clone(),
+                asked: self.asked.clone(),
+                latency_ms: self.latency_ms,
+            }),
             source: Arc::new(CryptoDataDownload),
             clock: Arc::new(self.clock.clone()),
         };
@@ -124,6 +174,17 @@ impl World {
         self.vendor.lock().unwrap().log().asked_twice()
     }
 
+    /// The options in that state, by name.
+    pub async fn in_state(&self, state: OptionState) -> Vec<String> {
+        let records = self.store.load(BEGIN).await.unwrap().records;
+        records.iter().filter(|record| record.state == state).map(|record| record.symbol.to_string()).collect()
+    }
+
+    /// How often such a request was made.
+    pub fn asked_for(&self, part: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
+    }
+
     /// How often an event of that name was told.
     pub fn told(&self, name: &str) -> usize {
         self.events.lock().unwrap().iter().filter(|(_, event)| event.starts_with(name)).count()
@@ -133,7 +194,9 @@ impl World {
     /// the counts kept are the counts counted (I4).
     pub async fn assert_complete(&self) {
         let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
-        let mut take = |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
+        let mut take = |symbol: &Symbol, row: Result<&Candle, &str>| {
+            rows.entry(symbol.clone()).or_default().push(row.unwrap().clone());
+        };
         self.store.audit(&mut take).await.unwrap();
         let loaded = self.store.load(BEGIN).await.unwrap();
         let vendor = self.vendor.lock().unwrap();
