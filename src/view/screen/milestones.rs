@@ -1,6 +1,7 @@
 //! When a quarter, a half, three quarters and all of a currency's options are done, or were.
 
 use jiff::tz::TimeZone;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::card::Card;
@@ -33,7 +34,7 @@ pub fn card(marks: &[Milestone], now: Moment, tz: &TimeZone, width: usize, paint
     for ((row, name), texts) in rows.iter().zip(&names).zip(&cells) {
         let mut spans = vec![Span::raw(format!(" {name:<name_width$}"))];
         spans.extend(row.iter().zip(texts).map(|(mark, text)| {
-            let style = if mark.reached_at.is_some() { paint.good() } else { paint.dim() };
+            let style = if mark.reached_at.is_some() { paint.good() } else { Style::new() };
             Span::styled(format!(" {text:<room$}"), style)
         }));
         lines.push(Line::from(spans));
