@@ -2,13 +2,17 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
-use crate::limits::{SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_SYNC_MS, SQLITE_WAL_BYTES};
+use crate::limits::{
+    SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_LOG_RETRY_MS, SQLITE_LOG_TRIES_MAX,
+    SQLITE_SYNC_MS, SQLITE_WAL_BYTES,
+};
 use crate::store::adoption::Style;
 use crate::store::{Mode, StoreError};
 
@@ -44,7 +48,7 @@ impl File {
 
     /// Sets the file up for one writer beside many readers.
     pub(super) fn set_up_writing(&mut self) -> Result<(), Trouble> {
-        let mode: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+        let mode = self.set_log()?;
         if mode != "wal" {
             return Err(Trouble::Unfit(
                 format!("SQLite cannot keep a write-ahead log beside it (it says {mode:?})"),
@@ -55,6 +59,22 @@ impl File {
         self.connection.pragma_update(None, "wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)?;
         self.connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_BYTES)?;
         Ok(())
+    }
+
+    /// SQLite does not wait by itself for those who look at the file while it changes its way of writing.
+    fn set_log(&self) -> Result<String, Trouble> {
+        let mut tries = 1;
+        loop {
+            match self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)) {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < SQLITE_LOG_TRIES_MAX =>
+                {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(SQLITE_LOG_RETRY_MS));
+                }
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Runs a transaction that may write. Nothing of it stays where it fails.
@@ -74,8 +94,8 @@ impl File {
     }
 
     /// The same for one batch of many. In a burst only one commit in [`SQLITE_SYNC_MS`] waits for the disk, and
-    /// takes those before it along: a killed process loses nothing, a power cut that much at the most, and the
-    /// file is whole after either. At the vendor's own pace every commit waits for the disk.
+    /// takes those before it along: a killed process loses nothing, and a power cut what came since the last one
+    /// that waited, up to a pause in the burst; the file is whole after either. At the vendor's own pace every commit waits for the disk.
     pub(super) fn write_batch<T>(
         &mut self,
         at: Moment,
