@@ -182,6 +182,11 @@ pub const STORE_AWAY_MS_MAX: i64 = 6 * HOUR_MS;
 /// How long a lock of another program on the SQLite file is waited for (B8).
 pub const SQLITE_BUSY_MS: u32 = 30_000;
 
+/// Tries to give the file its log while others look at it, and the pause between two: five seconds.
+pub const SQLITE_LOG_TRIES_MAX: u32 = 250;
+/// See [`SQLITE_LOG_TRIES_MAX`].
+pub const SQLITE_LOG_RETRY_MS: u64 = 20;
+
 /// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
 pub const SQLITE_CACHE_KIB: i64 = 3_072;
 

@@ -14,6 +14,7 @@ mod retry;
 mod screen;
 mod shell;
 mod status;
+mod status_watch;
 mod vendor;
 mod verify;
 mod views;

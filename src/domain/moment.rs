@@ -17,9 +17,6 @@ pub struct Moment(pub i64);
 /// An option expires, and its daily bar opens, at 08:00 UTC (Deribit).
 pub const BAR_OPENS_MS: i64 = 8 * 3_600_000;
 
-/// Up to this far from now, seconds matter to a reader.
-const SHORT_SECONDS_MS: i64 = 900_000;
-
 impl Moment {
     /// The moment as RFC 3339 in UTC, whole seconds; out of range it is shown as a number.
     pub fn rfc3339(self) -> String {
@@ -41,17 +38,16 @@ impl Moment {
         local.strftime(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
     }
 
-    /// The same in short, for times that nobody needs to the second: `13:20`, `27 Oct 03:57`; with seconds where it is
-    /// minutes away.
-    pub fn short(self, tz: &TimeZone, now: Moment) -> String {
+    /// The time of day to the minute, `13:20`, for what is not known to the second; with the day of the week where that
+    /// is not today's, `Mon 13:20`, or the date where it is days away.
+    pub fn minute_of_day(self, tz: &TimeZone, today: Moment) -> String {
         let local = self.timestamp().to_zoned_datetime(tz.clone());
-        let same_day = local.date() == now.timestamp().to_zoned_datetime(tz.clone()).date();
-        let near = now.until_ms(self).abs() < SHORT_SECONDS_MS;
-        let form = match (same_day, near) {
-            (true, true) => "%H:%M:%S",
-            (true, false) => "%H:%M",
-            (false, true) => "%-d %b %H:%M:%S",
-            (false, false) => "%-d %b %H:%M",
+        let today = today.timestamp().to_zoned_datetime(tz.clone()).date();
+        let days = local.date().since(today).map_or(i32::MAX, |span| span.get_days());
+        let form = match days {
+            0 => "%H:%M",
+            -5..=5 => "%a %H:%M",
+            _ => "%Y-%m-%d %H:%M",
         };
         local.strftime(form).to_string()
     }
@@ -124,11 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn a_short_time_has_seconds_where_it_is_near_and_a_date_where_it_is_another_days() {
+    fn the_shortest_time_is_a_time_today_and_a_date_on_other_days() {
         let at = Moment(1_718_524_800_000);
-        let short = |later_ms: i64| (at + later_ms).short(&TimeZone::UTC, at);
-        assert_eq!([0, 60_000, 3_600_000].map(short), ["08:00:00", "08:01:00", "09:00"]);
-        assert_eq!(short(DAY_MS), "17 Jun 08:00");
         let shortest = |later_ms: i64| (at + later_ms).shortest(&TimeZone::UTC, at);
         assert_eq!([0, DAY_MS].map(shortest), ["08:00", "17 Jun"]);
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::ability::Ability;
 use super::candle::{Candle, Print};
 use super::instrument::{Currency, Symbol};
 use super::ledger::{OptionRecord, OptionState};
@@ -146,6 +147,8 @@ fn rows(count: u64) -> String {
 pub struct Proof {
     /// What was checked, by currency.
     pub checked: Vec<Checked>,
+    /// The same of currencies that are listed and were never asked for.
+    pub others: Vec<Checked>,
     /// What is wrong, by symbol. Where there is nothing, everything is there as it was received.
     pub findings: Vec<Finding>,
     /// The sum of all rows' prints.
@@ -175,8 +178,8 @@ impl Audit {
         count.print = count.print.plus(candle.print(symbol));
     }
 
-    /// Compares the rows with the ledger.
-    pub fn conclude(mut self, records: &[OptionRecord], horizon: Horizon) -> Proof {
+    /// Compares the rows with the ledger. What is not there of a currency that nobody asked for is not missing.
+    pub fn conclude(mut self, records: &[OptionRecord], ability: &Ability, horizon: Horizon) -> Proof {
         let mut findings = Vec::new();
         let mut checked: Vec<Checked> = Vec::new();
         let mut print = Print::default();
@@ -185,6 +188,8 @@ impl Audit {
             let unreadable = self.unreadable.remove(&record.symbol);
             let unreadable = unreadable.map(|(found, first)| Wrong::RowsUnreadable { found, first });
             let found = unreadable.or_else(|| wrong(record, count, horizon));
+            let is_asked_for = ability.is_asked_for(&record.currency);
+            let found = found.filter(|wrong| is_asked_for || !matches!(wrong, Wrong::Pending | Wrong::Due));
             let at = match checked.iter().position(|line| line.currency == record.currency) {
                 Some(at) => at,
                 None => {
@@ -215,7 +220,10 @@ impl Audit {
         }
         findings.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         checked.sort_by(|a, b| a.currency.cmp(&b.currency));
-        Proof { checked, findings, print }
+        // What an older script left is theirs, asked for or not.
+        let is_other = |one: &mut Checked| !ability.is_asked_for(&one.currency) && one.stored + one.empty == 0;
+        let others = checked.extract_if(.., is_other).collect();
+        Proof { checked, others, findings, print }
     }
 }
 
@@ -279,7 +287,7 @@ mod tests {
             for bar in bars {
                 audit.see(&symbol, Ok(bar));
             }
-            let proof = audit.conclude(std::slice::from_ref(&record), horizon);
+            let proof = audit.conclude(std::slice::from_ref(&record), &Ability::default(), horizon);
             proof.findings.into_iter().next().map(|finding| finding.wrong)
         };
         assert_eq!(wrong(&bars), None);
@@ -292,7 +300,7 @@ mod tests {
         let mut audit = Audit::default();
         audit.see(&symbol, Ok(&bars[0]));
         audit.see(&symbol, Err("2024-04-02: \"N/A\" is no number"));
-        let found = audit.conclude(std::slice::from_ref(&record), horizon).findings.remove(0);
+        let found = audit.conclude(std::slice::from_ref(&record), &Ability::default(), horizon).findings.remove(0);
         assert!(matches!(&found.wrong, Wrong::RowsUnreadable { found: 1, .. }), "{found:?}");
     }
 }

@@ -71,6 +71,10 @@ impl Run {
     pub(super) fn plan(&mut self) {
         let now = self.now();
         let currencies = self.currencies();
+        if !currencies.iter().all(|currency| self.ability.asked_for.contains(currency)) {
+            self.ability.asked_for.extend(currencies.iter().cloned());
+            self.batch.ability = Some(self.ability.clone());
+        }
         let horizon = Horizon { now, empty_days: self.settings.empty_days };
         let mut wanted = plan::wanted(&self.records, &currencies, horizon);
         wanted.truncate(self.settings.limit.unwrap_or(usize::MAX));

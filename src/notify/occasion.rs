@@ -1,7 +1,5 @@
 //! Which event makes which notice. Pure: an event comes in, a notice comes out, or none.
 
-use std::collections::BTreeMap;
-
 use jiff::tz::TimeZone;
 
 use super::notice::{Kind, Notice, Run};
@@ -9,10 +7,9 @@ use crate::domain::event::Event;
 use crate::domain::expectation::{Expectation, expectation};
 use crate::domain::forecast::span_words;
 use crate::domain::health::{Health, working};
-use crate::domain::instrument::Currency;
-use crate::domain::milestone::PERCENTS;
+use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
-use crate::domain::progress::{CurrencyProgress, Progress};
+use crate::domain::progress::Progress;
 use crate::domain::run::Ending;
 use crate::limits::MILESTONE_OPTIONS_MIN;
 use crate::view::numbers::{counted, grouped};
@@ -25,8 +22,6 @@ pub struct Occasions {
     cooldown_ms: i64,
     run: Run,
     store: String,
-    /// The highest milestone that was told, by currency.
-    told: BTreeMap<Currency, u64>,
     /// Whether it began and said no end.
     is_open: bool,
 }
@@ -35,7 +30,7 @@ impl Occasions {
     /// Of a run that has not begun. `cooldown_ms`: the shortest cooldown that is told.
     pub fn new(host: String, tz: TimeZone, cooldown_ms: i64) -> Occasions {
         let run = Run { host, ..Run::default() };
-        Occasions { tz, cooldown_ms, run, store: String::new(), told: BTreeMap::new(), is_open: false }
+        Occasions { tz, cooldown_ms, run, store: String::new(), is_open: false }
     }
 
     /// The notice that an event makes.
@@ -47,10 +42,7 @@ impl Occasions {
                 self.is_open = true;
                 self.started(at, progress)
             }
-            Event::Stored(done) => {
-                let one = progress.currencies.iter().find(|one| one.currency == done.currency)?;
-                self.reached(at, one, progress)?
-            }
+            Event::Stored(_) => self.reached(at, progress.passed.as_ref()?, progress)?,
             Event::Cooldown { wait_ms, until, .. } if *wait_ms >= self.cooldown_ms => {
                 let title = format!("waiting until {}", until.time_of_day(&self.tz, at));
                 let told = words::of(event, at, progress, &self.tz)?;
@@ -105,29 +97,25 @@ impl Occasions {
     }
 
     /// A handful of new options each day is four milestones within a second: nobody wants to be told of them.
-    fn reached(&mut self, at: Moment, one: &CurrencyProgress, progress: &Progress) -> Option<Notice> {
-        let mut reached = PERCENTS.into_iter().zip(one.reached.0).rev();
-        let (percent, _) = reached.find(|(_, at)| at.is_some() && one.todo >= MILESTONE_OPTIONS_MIN)?;
-        let told = self.told.get(&one.currency).copied().unwrap_or(0);
-        if percent <= told {
+    fn reached(&self, at: Moment, passed: &Passed, progress: &Progress) -> Option<Notice> {
+        let Passed { currency, percent, options, of } = passed;
+        if *of < MILESTONE_OPTIONS_MIN {
             return None;
         }
-        self.told.insert(one.currency.clone(), percent);
-        let title = format!("{} {percent} %", one.currency);
-        let attention = match one.attention {
+        let attention = match progress.currencies.iter().find(|one| one.currency == *currency)?.attention {
             0 => String::new(),
             more => format!(", {} in need of attention", grouped(more)),
         };
+        let title = format!("{currency} {percent} %");
         let text = format!(
-            "{} of {} {} options are done{attention}; {} so far.{}",
-            grouped(one.done),
-            grouped(one.todo),
-            one.currency,
+            "{} of {} {currency} options are done{attention}; {} so far.{}",
+            grouped(*options),
+            grouped(*of),
             counted(progress.rows_inserted, "new bar"),
             self.finish(at, progress)
         );
         let notice = self.notice(Kind::Milestone, at, (&title, &text), progress);
-        Some(Notice { currency: Some(one.currency.clone()), ..notice })
+        Some(Notice { currency: Some(currency.clone()), ..notice })
     }
 
     /// ` Done between 16:30:00 and 18:30:00 (+08:00).`, or nothing while that cannot be told.

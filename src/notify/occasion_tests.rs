@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::event::OptionDone;
 use crate::domain::governor::Reason;
 use crate::domain::governor::quota::{Evidence, Quota};
+use crate::domain::instrument::Currency;
 use crate::domain::ledger::OptionState;
 use crate::limits::{HOUR_MS, SECOND_MS};
 

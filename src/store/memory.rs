@@ -203,11 +203,11 @@ impl Outside for MemoryStore {
         let newest = tables.attempts.values().map(|tried| tried.attempt.sent).max().unwrap_or_default();
         let unsent = |tried: &&Tried| tried.settled.as_ref().is_none_or(|settled| settled.outcome != "unsent");
         let is_due = |record: &&OptionRecord| record.listed && due_at(record).is_some_and(|at| at <= now.0);
-        let due = tables.ledger.values().filter(is_due).count();
+        let due: Vec<_> = tables.ledger.values().filter(is_due).map(|record| (record.currency.clone(), 1)).collect();
         let tallies: Vec<Tally> = tables.tallies.values().cloned().collect();
         let within = tables.counted(newest - counted_span_ms(&tables.throttle));
         Ok(Glance {
-            open: open_count(&tallies, i64::try_from(due).unwrap_or(i64::MAX)),
+            open: open_count(&tallies, &due, &tables.ability),
             tallies,
             run: tables.newest_run(),
             throttle: tables.throttle.clone(),

@@ -15,6 +15,7 @@ use crate::domain::moment::Moment;
 use crate::domain::outlook::Rate;
 use crate::domain::progress::{CurrencyProgress, Phase, Progress};
 
+const FINISH: &str = "finish: ";
 const BAR_MIN: usize = 10;
 const BAR_MAX: usize = 40;
 
@@ -37,8 +38,8 @@ pub fn draw(progress: &Progress, now: Moment, tz: &TimeZone, width: usize, color
         lines.push(paint(&bar(one, &eta, at_work, progress, now, name_width, width), bar_style(one), color));
     }
     let dim = AnsiColor::BrightBlack.on_default();
-    if let Some(finish) = finish::words(expectation(progress, true, now), now, tz) {
-        lines.extend(wrap(&format!("finish: {finish}"), width));
+    if let Some(finish) = finish::words(expectation(progress, true, now), now, tz, width.saturating_sub(FINISH.len())) {
+        lines.extend(wrap(&format!("{FINISH}{finish}"), width));
     }
     lines.extend(numbers(progress, width).iter().map(|line| paint(line, dim, color)));
     let (health, state) = state(progress, now, tz);

@@ -1,31 +1,39 @@
-//! When a run will be done, in words: a range that includes the waits to come, or the state that has no number yet.
+//! When something will be done, in few columns.
 
 use jiff::tz::TimeZone;
 
+use super::status_page;
 use crate::domain::expectation::Expectation;
 use crate::domain::forecast::Range;
 use crate::domain::moment::Moment;
 
-/// The words; `None` where nothing is expected.
-pub fn words(expectation: Expectation, now: Moment, tz: &TimeZone) -> Option<String> {
-    match expectation {
-        Expectation::None => None,
-        Expectation::Measuring { answers, of } => Some(format!("being measured, {answers} of {of} answers")),
-        Expectation::Ready { low_at, high_at } => {
+/// What is nearer than this is told to the second.
+const CLOSE_MS: i64 = 600_000;
+
+/// When a run will be done, as every page says it, or in fewer words where there is no room for so many; `None` where
+/// nothing is expected.
+pub fn words(expectation: Expectation, now: Moment, tz: &TimeZone, width: usize) -> Option<String> {
+    let whole = status_page::finish(expectation, now, tz)?;
+    Some(match expectation {
+        Expectation::Ready { low_at, high_at } if whole.chars().count() > width => {
             let left = Range { low_ms: now.until_ms(low_at), high_ms: now.until_ms(high_at) };
-            Some(format!("{}, in {}", between(low_at, high_at, now, tz), left.words()))
+            format!("{}, in {}", between(low_at, high_at, now, tz), left.words())
         }
-        Expectation::Due => Some("any moment now".to_owned()),
-        Expectation::Paused { low_ms: Some(low_ms), high_ms: Some(high_ms) } => {
-            Some(format!("paused; {} once it goes on", Range { low_ms, high_ms }.words()))
+        Expectation::Measuring { answers, of } if whole.chars().count() > width => {
+            format!("being measured ({answers} of {of} answers)")
         }
-        Expectation::Paused { .. } => Some("paused; its pace is not known yet".to_owned()),
-    }
+        _ => whole,
+    })
 }
 
-/// `19:40 - 21:10`; the date is said once where both are of one day.
+/// `13:20`, `Mon 03:57`; with seconds where it is minutes away.
+pub fn clock(at: Moment, now: Moment, tz: &TimeZone) -> String {
+    if now.until_ms(at).abs() < CLOSE_MS { at.time_of_day(tz, now) } else { at.minute_of_day(tz, now) }
+}
+
+/// `19:40 - 21:10`; the day is said once where both are of one.
 pub fn between(low_at: Moment, high_at: Moment, now: Moment, tz: &TimeZone) -> String {
-    let (low, high) = (low_at.short(tz, now), high_at.short(tz, now));
+    let (low, high) = (clock(low_at, now, tz), clock(high_at, now, tz));
     if low == high {
         return low;
     }
@@ -41,20 +49,25 @@ mod tests {
     use crate::limits::{DAY_MS, HOUR_MS};
 
     #[test]
-    fn a_finish_is_a_range_or_a_state() {
+    fn a_finish_has_fewer_words_where_there_is_less_room() {
         let now = Moment(1_761_453_200_000);
-        let say = |expectation| words(expectation, now, &TimeZone::UTC);
-        let ready = |low_ms, high_ms| say(Expectation::Ready { low_at: now + low_ms, high_at: now + high_ms });
-        assert_eq!(ready(HOUR_MS, 2 * HOUR_MS).as_deref(), Some("05:33 - 06:33, in 1 h - 2 h"));
-        assert_eq!(ready(DAY_MS, DAY_MS + HOUR_MS).as_deref(), Some("27 Oct 04:33 - 05:33, in 1 d - 1 d 1 h"));
-        assert_eq!(ready(HOUR_MS, HOUR_MS).as_deref(), Some("05:33, in 1 h"));
-        assert_eq!(
-            say(Expectation::Measuring { answers: 3, of: 10 }).as_deref(),
-            Some("being measured, 3 of 10 answers")
-        );
-        assert_eq!(say(Expectation::Due).as_deref(), Some("any moment now"));
-        let paused = Expectation::Paused { low_ms: Some(HOUR_MS), high_ms: Some(HOUR_MS) };
-        assert_eq!(say(paused).as_deref(), Some("paused; 1 h once it goes on"));
-        assert_eq!(say(Expectation::None), None);
+        let say = |expectation, width| words(expectation, now, &TimeZone::UTC, width).unwrap_or_default();
+        let ready = Expectation::Ready { low_at: now + DAY_MS, high_at: now + DAY_MS + HOUR_MS };
+        assert_eq!(say(ready, 100), "between Mon 04:33 and Mon 05:33 (in 1 d - 1 d 1 h), cooldowns included");
+        assert_eq!(say(ready, 60), "Mon 04:33 - 05:33, in 1 d - 1 d 1 h");
+        let measuring = Expectation::Measuring { answers: 3, of: 10 };
+        assert!(say(measuring, 100).ends_with("(3 of 10 answers)"));
+        assert_eq!(say(measuring, 40), "being measured (3 of 10 answers)");
+        assert_eq!(words(Expectation::None, now, &TimeZone::UTC, 100), None);
+    }
+
+    #[test]
+    fn a_range_says_its_day_once_and_seconds_where_it_is_near() {
+        let now = Moment(1_761_453_200_000);
+        let say = |low_ms, high_ms| between(now + low_ms, now + high_ms, now, &TimeZone::UTC);
+        assert_eq!(say(HOUR_MS, 2 * HOUR_MS), "05:33 - 06:33");
+        assert_eq!(say(HOUR_MS, HOUR_MS), "05:33");
+        assert_eq!(say(5_000, HOUR_MS), "04:33:25 - 05:33");
+        assert_eq!(say(HOUR_MS, DAY_MS), "05:33 - Mon 04:33");
     }
 }

@@ -66,7 +66,7 @@ impl ForecastsPage {
     /// The page as text.
     pub fn draw(&self, now: Moment, tz: &TimeZone, width: usize) -> String {
         let mut page = String::new();
-        let clock = |at: Moment| at.short(tz, now);
+        let clock = |at: Moment| at.minute_of_day(tz, now);
         for run in self.runs.iter().filter(|run| !run.forecasts.is_empty()) {
             let within = run.forecasts.iter().filter(|one| one.off_ms == Some(0)).count();
             let head = match run.finished_at {

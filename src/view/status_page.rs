@@ -6,12 +6,12 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
 use super::escape::safe;
-use super::finish;
 use super::numbers::{bytes, counted, grouped, percent};
 use super::status::StatusPage;
 use super::summary::grouped_errors;
 use super::table::{Table, fit, wrap};
-use crate::domain::forecast::span_words;
+use crate::domain::expectation::Expectation;
+use crate::domain::forecast::{Range, span_words};
 use crate::domain::governor::Reason;
 use crate::domain::governor::quota::Evidence;
 use crate::domain::health::{Health, LastRun};
@@ -24,6 +24,8 @@ use crate::domain::tally::Tally;
 /// Error groups on the page.
 const ERRORS_SHOWN: usize = 2;
 const HEAD_WIDTH: usize = 11;
+/// A finish that is nearer than this is told to the second.
+const CLOSE_MS: i64 = 600_000;
 
 /// A line of the page: its head, its words, and how soon it is left out where a screen has no room; 0 for never.
 struct Fact {
@@ -75,7 +77,7 @@ fn facts(page: &StatusPage, now: Moment, tz: &TimeZone) -> Vec<Fact> {
     let mut facts = Vec::new();
     let outlook = page.outlook(now);
     if let Some(outlook) = &outlook {
-        if let Some(words) = finish::words(outlook.expectation, now, tz) {
+        if let Some(words) = finish(outlook.expectation, now, tz) {
             facts.push(Fact::new("Finish", 0, words));
         }
         facts.extend(milestones(&outlook.milestones, now, tz));
@@ -110,6 +112,30 @@ fn facts(page: &StatusPage, now: Moment, tz: &TimeZone) -> Vec<Fact> {
     facts
 }
 
+/// When it will be done, in words: a range, or why there is none.
+pub fn finish(expectation: Expectation, now: Moment, tz: &TimeZone) -> Option<String> {
+    let clock = |at: Moment| {
+        if now.until_ms(at) < CLOSE_MS { at.time_of_day(tz, now) } else { at.minute_of_day(tz, now) }
+    };
+    Some(match expectation {
+        Expectation::None => return None,
+        Expectation::Measuring { answers, of } => {
+            format!("not known yet, the pace is being measured ({answers} of {of} answers)")
+        }
+        Expectation::Ready { low_at, high_at } => {
+            let range = Range { low_ms: now.until_ms(low_at), high_ms: now.until_ms(high_at) };
+            let (low, high) = (clock(low_at), clock(high_at));
+            let between = if low == high { format!("at {low}") } else { format!("between {low} and {high}") };
+            format!("{between} (in {}), cooldowns included", range.words())
+        }
+        Expectation::Due => "due: nothing is left to ask for".to_owned(),
+        Expectation::Paused { low_ms: Some(low_ms), high_ms: Some(high_ms) } => {
+            format!("paused; it would still take {}", Range { low_ms, high_ms }.words())
+        }
+        Expectation::Paused { .. } => "paused; the pace is not known yet".to_owned(),
+    })
+}
+
 /// A line a currency: `ETH 25 % at 12:50, 50 % about 14:20, …`.
 fn milestones(all: &[Milestone], now: Moment, tz: &TimeZone) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
@@ -125,7 +151,7 @@ fn milestones(all: &[Milestone], now: Moment, tz: &TimeZone) -> Vec<Fact> {
 }
 
 fn milestone(one: &Milestone, now: Moment, tz: &TimeZone) -> String {
-    let clock = |at: Moment| at.short(tz, now);
+    let clock = |at: Moment| at.minute_of_day(tz, now);
     match (one.reached_at, one.high_at) {
         (Some(at), _) => format!("{} % at {}", one.percent, clock(at)),
         (None, Some(high)) => format!("{} % by {}", one.percent, clock(high)),

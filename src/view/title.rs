@@ -51,7 +51,8 @@ pub fn words(progress: &Progress, now: Moment) -> String {
 
 /// `31:12`, or `1:31:12`.
 pub fn countdown(left_ms: i64) -> String {
-    let left_s = left_ms.max(0).saturating_add(999) / 1_000;
+    // Rounded as everywhere else, so that two countdowns on one screen agree.
+    let left_s = left_ms.max(0).saturating_add(500) / 1_000;
     let (h, m, s) = (left_s / 3_600, left_s % 3_600 / 60, left_s % 60);
     if h > 0 { format!("{h}:{m:02}:{s:02}") } else { format!("{m:02}:{s:02}") }
 }
@@ -122,7 +123,7 @@ mod tests {
         assert_eq!(words(&waiting, Moment(0)), "12.3% waits 31:12 - chainfill");
         assert_eq!(words(&Progress { phase: Phase::Paused, ..fetching }, Moment(0)), "12.3% paused - chainfill");
         assert_eq!(words(&Progress::default(), Moment(0)), "starting - chainfill");
-        assert_eq!((countdown(-5), countdown(3_600_001)), ("00:00".into(), "1:00:01".into()));
+        assert_eq!((countdown(-5), countdown(3_600_501)), ("00:00".into(), "1:00:01".into()));
     }
 
     struct Taken(Arc<Mutex<Vec<u8>>>);

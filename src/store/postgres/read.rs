@@ -12,7 +12,7 @@ use super::wire::{Day, Exact};
 use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
-use crate::domain::instrument::Symbol;
+use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::limits::LOG_REQUESTS_MAX;
@@ -32,8 +32,8 @@ const LISTING: &str =
 const TALLIES: &str = "SELECT currency, listed, pending, stored, empty, attention, bars FROM chainfill_tally";
 const NUMBERS: &str = "SELECT (SELECT max(sent) FROM chainfill_attempt), \
      (SELECT coalesce(sum(requests), 0)::bigint FROM chainfill_run), \
-     pg_total_relation_size('cryptodatadownload_options_daily'), \
-     (SELECT count(*) FROM chainfill_option WHERE due_at <= $1 AND listed)";
+     pg_total_relation_size('cryptodatadownload_options_daily')";
+const DUE: &str = "SELECT currency, count(*) FROM chainfill_option WHERE due_at <= $1 AND listed GROUP BY currency";
 
 /// The newest runs.
 pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, \
@@ -99,20 +99,24 @@ pub(super) async fn ledger(link: &mut Link) -> Result<Vec<OptionRecord>, Trouble
 
 /// The state of things, cheap.
 pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Trouble> {
-    let [begin, memory, numbers, tallies, counted_sql, listing_sql, run_sql, commit] =
-        link.prepare_all([BEGIN, MEMORY, NUMBERS, TALLIES, COUNTED, LISTING, RUN, COMMIT]).await?;
+    let [begin, memory, numbers, due, tallies, counted_sql, listing_sql, run_sql, commit] =
+        link.prepare_all([BEGIN, MEMORY, NUMBERS, DUE, TALLIES, COUNTED, LISTING, RUN, COMMIT]).await?;
     let mut pipeline = link.pipeline();
     pipeline.add(&begin, vec![]);
     pipeline.add(&memory, vec![]);
-    pipeline.add(&numbers, vec![&now.0]);
+    pipeline.add(&numbers, vec![]);
+    pipeline.add(&due, vec![&now.0]);
     for statement in [&tallies, &listing_sql, &run_sql] {
         pipeline.add(statement, vec![]);
     }
     let mut answers = pipeline.run().await?.skip(1);
     let mut next = || answers.next().unwrap_or_default();
-    let (memory, numbers) = (next(), next());
+    let (memory, numbers, due) = (next(), next(), next());
     let numbers = numbers.first().ok_or_else(|| Trouble::odd("no numbers"))?;
     let throttle: governor::Memory = remembered(&memory, "throttle")?.unwrap_or_default();
+    let ability = remembered(&memory, "ability")?.unwrap_or_default();
+    let count = |row: &Row| Ok((Currency::stored(row.try_get(0)?), row.try_get::<_, i64>(1)?.unsigned_abs()));
+    let due = due.iter().map(count).collect::<Result<Vec<_>, Trouble>>()?;
     let since = Moment(numbers.try_get::<_, Option<i64>>(0)?.unwrap_or(0)) - counted_span_ms(&throttle);
     let most = i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX);
     let mut pipeline = link.pipeline();
@@ -122,12 +126,12 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
     let mut tallies = next().iter().map(tally).collect::<Result<Vec<_>, Trouble>>()?;
     tallies.sort_unstable_by(|a, b| a.currency.cmp(&b.currency));
     Ok(Glance {
-        open: open_count(&tallies, numbers.try_get(3)?),
+        open: open_count(&tallies, &due, &ability),
         tallies,
         listing: listing(&next())?,
         run: run(&next())?,
         counted: counted(&within)?.into_iter().map(|(_, counted)| counted).collect(),
-        ability: remembered(&memory, "ability")?.unwrap_or_default(),
+        ability,
         throttle,
         bytes: numbers.try_get::<_, i64>(2)?.unsigned_abs(),
         requests: numbers.try_get::<_, i64>(1)?.unsigned_abs(),

@@ -2,20 +2,22 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
-use crate::limits::{SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_SYNC_MS, SQLITE_WAL_BYTES};
+use crate::limits::{
+    SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_LOG_RETRY_MS, SQLITE_LOG_TRIES_MAX,
+    SQLITE_SYNC_MS, SQLITE_WAL_BYTES,
+};
 use crate::store::adoption::Style;
 use crate::store::{Mode, StoreError};
 
 /// Statements that are kept prepared: more than there are.
 const STATEMENTS: usize = 64;
-/// Pause between two tries to start the log.
-const LOG_PAUSE_MS: u32 = 10;
 
 /// An open database.
 pub(super) struct File {
@@ -46,7 +48,7 @@ impl File {
 
     /// Sets the file up for one writer beside many readers.
     pub(super) fn set_up_writing(&mut self) -> Result<(), Trouble> {
-        let mode = self.start_log()?;
+        let mode = self.set_log()?;
         if mode != "wal" {
             return Err(Trouble::Unfit(
                 format!("SQLite cannot keep a write-ahead log beside it (it says {mode:?})"),
@@ -59,17 +61,18 @@ impl File {
         Ok(())
     }
 
-    /// Starts the write-ahead log. SQLite gives that up at once where somebody else reads or starts it at that very
-    /// moment, whatever time it is given for other locks: fifty runners at once would fail each other (P8).
-    fn start_log(&self) -> Result<String, Trouble> {
-        let mut tries = SQLITE_BUSY_MS / LOG_PAUSE_MS;
+    /// SQLite does not wait by itself for those who look at the file while it changes its way of writing.
+    fn set_log(&self) -> Result<String, Trouble> {
+        let mut tries = 1;
         loop {
             match self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)) {
-                Err(error) if tries > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                    tries -= 1;
-                    std::thread::sleep(std::time::Duration::from_millis(u64::from(LOG_PAUSE_MS)));
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < SQLITE_LOG_TRIES_MAX =>
+                {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(SQLITE_LOG_RETRY_MS));
                 }
-                mode => return Ok(mode?),
+                result => return Ok(result?),
             }
         }
     }
@@ -91,8 +94,8 @@ impl File {
     }
 
     /// The same for one batch of many. In a burst only one commit in [`SQLITE_SYNC_MS`] waits for the disk, and
-    /// takes those before it along: a killed process loses nothing, a power cut that much at the most, and the
-    /// file is whole after either. At the vendor's own pace every commit waits for the disk.
+    /// takes those before it along: a killed process loses nothing, and a power cut what came since the last one
+    /// that waited, up to a pause in the burst; the file is whole after either. At the vendor's own pace every commit waits for the disk.
     pub(super) fn write_batch<T>(
         &mut self,
         at: Moment,

@@ -50,13 +50,12 @@ pub(super) async fn open(path: &Path, place: String, mode: Mode) -> Result<Opene
             Mode::Read => file.read(|connection| schema::ready(connection, place, mode))?,
             Mode::Write => {
                 // Fifty runners at once: most find all in order, and need no lock to see it (P8).
-                let ready = if schema::is_current(&file.connection)? {
+                // The log is made where a run begins: who only plans leaves the file as it was.
+                if schema::is_current(&file.connection)? {
                     file.read(|connection| schema::ready(connection, place, mode))?
                 } else {
                     file.write(|connection, _| schema::ready(connection, place, mode))?
-                };
-                file.set_up_writing()?;
-                ready
+                }
             }
         };
         file.style = ready.style.clone();

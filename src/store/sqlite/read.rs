@@ -8,7 +8,7 @@ use super::{candles, memory};
 use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
-use crate::domain::instrument::Symbol;
+use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::limits::{AUDIT_ROWS, LOG_REQUESTS_MAX};
@@ -50,16 +50,22 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
         connection.query_row("SELECT coalesce(sum(requests), 0) FROM chainfill_run", [], |row| row.get(0))?;
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_bytes: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let due = "SELECT count(*) FROM chainfill_option WHERE due_at <= ?1 AND listed";
-    let due: i64 = connection.query_row(due, [now.0], |row| row.get(0))?;
+    let ability = memory(connection, "ability")?.unwrap_or_default();
+    let due = "SELECT currency, count(*) FROM chainfill_option WHERE due_at <= ?1 AND listed GROUP BY currency";
+    let due = connection
+        .prepare_cached(due)?
+        .query_map([now.0], |row| {
+            Ok((Currency::stored(row.get_ref(0)?.as_str()?), row.get::<_, i64>(1)?.unsigned_abs()))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
     let tallies = tallies(connection)?;
     Ok(Glance {
-        open: open_count(&tallies, due),
+        open: open_count(&tallies, &due, &ability),
         tallies,
         run: run(connection)?,
         throttle,
         counted: counted(connection, since)?.into_iter().map(|(_, counted)| counted).collect(),
-        ability: memory(connection, "ability")?.unwrap_or_default(),
+        ability,
         listing: listing(connection)?,
         bytes: (pages * page_bytes).unsigned_abs(),
         requests: requests.unsigned_abs(),

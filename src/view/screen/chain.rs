@@ -14,6 +14,7 @@ use crate::domain::instrument::expiry_code;
 use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::moment::Moment;
 use crate::view::escape::safe;
+use crate::view::finish::clock;
 use crate::view::numbers::counted;
 use crate::view::table::fit;
 
@@ -60,7 +61,7 @@ fn option_line(record: &OptionRecord, is_chosen: bool, now: Moment, screen: &Scr
         details = safe(why).into_owned();
     } else if let Some(at) = record.fetched_at {
         let comma = if details.is_empty() { "" } else { ", " };
-        details = format!("{details}{comma}fetched {}", at.short(&screen.tz, now));
+        details = format!("{details}{comma}fetched {}", clock(at, now, &screen.tz));
     }
     if !record.listed {
         details.push_str("; no longer listed");

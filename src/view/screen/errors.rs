@@ -8,6 +8,7 @@ use super::paint::Paint;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
 use crate::view::escape::safe;
+use crate::view::finish::clock;
 use crate::view::numbers::grouped;
 use crate::view::summary::grouped_errors;
 use crate::view::table::{fit, wrap};
@@ -26,7 +27,7 @@ pub fn card(
 ) -> Card {
     let mut lines = Vec::new();
     for group in progress.map(grouped_errors).unwrap_or_default() {
-        let head = format!(" {:>6} x {:>9}  ", grouped(group.count), group.last_at.short(tz, now));
+        let head = format!(" {:>6} x {:>9}  ", grouped(group.count), clock(group.last_at, now, tz));
         let room = width.saturating_sub(HEAD);
         let texts = wrap(&safe(&group.words), room);
         let cut = texts.len() > lines_max;

@@ -1,6 +1,7 @@
 //! When a quarter, a half, three quarters and all of a currency's options are done, or were.
 
 use jiff::tz::TimeZone;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::card::Card;
@@ -8,7 +9,7 @@ use super::paint::Paint;
 use crate::domain::milestone::{Milestone, PERCENTS};
 use crate::domain::moment::Moment;
 use crate::view::escape::safe;
-use crate::view::finish;
+use crate::view::finish::{self, clock};
 use crate::view::table::fit;
 
 const NAME_MAX: usize = 9;
@@ -33,7 +34,7 @@ pub fn card(marks: &[Milestone], now: Moment, tz: &TimeZone, width: usize, paint
     for ((row, name), texts) in rows.iter().zip(&names).zip(&cells) {
         let mut spans = vec![Span::raw(format!(" {name:<name_width$}"))];
         spans.extend(row.iter().zip(texts).map(|(mark, text)| {
-            let style = if mark.reached_at.is_some() { paint.good() } else { paint.dim() };
+            let style = if mark.reached_at.is_some() { paint.good() } else { Style::new() };
             Span::styled(format!(" {text:<room$}"), style)
         }));
         lines.push(Line::from(spans));
@@ -57,9 +58,9 @@ fn cell(mark: &Milestone, form: Form, now: Moment, tz: &TimeZone) -> String {
     match (mark.reached_at, mark.low_at, mark.high_at, form) {
         (Some(_), _, _, Form::Mark) => "✓".to_owned(),
         (Some(at), _, _, Form::Short) => format!("✓{}", at.shortest(tz, now)),
-        (Some(at), ..) => format!("✓ {}", at.short(tz, now)),
+        (Some(at), ..) => format!("✓ {}", clock(at, now, tz)),
         (None, Some(low), Some(high), Form::Range) => format!("~ {}", finish::between(low, high, now, tz)),
-        (None, Some(_), Some(high), Form::Latest) => format!("~ {}", high.short(tz, now)),
+        (None, Some(_), Some(high), Form::Latest) => format!("~ {}", clock(high, now, tz)),
         (None, Some(_), Some(high), Form::Short) => format!("~{}", high.shortest(tz, now)),
         (None, ..) => "·".to_owned(),
     }

@@ -37,9 +37,9 @@ impl Paint {
         self.fg(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// What stands back.
+    /// What stands back. Not in grey: in many a terminal's colours that is the background.
     pub fn dim(self) -> Style {
-        if self.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
+        Style::new().add_modifier(Modifier::DIM)
     }
 
     /// What stands out.

@@ -44,8 +44,9 @@ pub fn bars(
     if page.tallies.is_empty() {
         lines.push(Line::styled(" nothing is listed yet", paint.dim()));
     }
-    if let Some(words) = outlook.and_then(|outlook| finish::words(outlook.expectation, now, tz)) {
-        for (at, text) in wrap(&words, width.saturating_sub(FINISH.len())).into_iter().enumerate() {
+    let room = width.saturating_sub(FINISH.len());
+    if let Some(words) = outlook.and_then(|outlook| finish::words(outlook.expectation, now, tz, room)) {
+        for (at, text) in wrap(&words, room).into_iter().enumerate() {
             let head = if at == 0 { FINISH.to_owned() } else { " ".repeat(FINISH.len()) };
             lines.push(Line::from_iter([Span::styled(head, paint.dim()), Span::styled(text, paint.strong())]));
         }

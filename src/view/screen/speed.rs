@@ -15,6 +15,8 @@ use crate::view::numbers::{bytes, counted, grouped, percent};
 use crate::view::table::fit;
 
 const LABEL: usize = 10;
+/// Up to so many lines each, courses stand close: a small screen has no line to spare.
+const ROWS_CLOSE: usize = 2;
 const BAR_MAX: usize = 30;
 
 /// A sparkline of the run's course: what it is of, and how a point is read.
@@ -37,6 +39,9 @@ pub fn courses(progress: &Progress, outlook: &Outlook, until: Moment, rows: usiz
     };
     let mut lines = Vec::new();
     for (course, style) in [(ANSWERS, paint.busy()), (QUOTA, paint.wait())] {
+        if rows > 1 && !lines.is_empty() {
+            lines.push(Line::default()); // or two columns look like one
+        }
         lines.extend(course_lines(&course, progress, until, rows, width, style, paint));
     }
     lines.push(axis(progress, until, width, paint));
@@ -47,6 +52,9 @@ pub fn courses(progress: &Progress, outlook: &Outlook, until: Moment, rows: usiz
 pub fn all_courses(progress: &Progress, until: Moment, rows: usize, width: usize, paint: Paint) -> Card {
     let mut lines = Vec::new();
     for (course, style) in [(ANSWERS, paint.busy()), (ROWS, paint.good()), (QUOTA, paint.wait())] {
+        if rows > ROWS_CLOSE && !lines.is_empty() {
+            lines.push(Line::default());
+        }
         lines.extend(course_lines(&course, progress, until, rows, width, style, paint));
     }
     lines.push(axis(progress, until, width, paint));

@@ -11,6 +11,7 @@ use crate::domain::governor::Reason;
 use crate::domain::governor::quota::Evidence;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
+use crate::view::finish::clock;
 use crate::view::numbers::{counted, grouped};
 use crate::view::status::StatusPage;
 use crate::view::table::{fit, wrap};
@@ -52,7 +53,7 @@ pub fn card(page: &StatusPage, now: Moment, tz: &TimeZone, width: usize, paint: 
                 }
                 _ => "next slot now".to_owned(),
             };
-            lines.extend(say(format!("{}, {from} at {}; {next}", quota.words(), quota.learned_at.short(tz, now))));
+            lines.extend(say(format!("{}, {from} at {}; {next}", quota.words(), clock(quota.learned_at, now, tz))));
         }
     }
     if let Some(progress) = &page.progress {
