@@ -5,6 +5,7 @@
 
 mod cli;
 mod crash;
+mod dashboard;
 mod engine;
 mod names;
 mod peer_drf;
