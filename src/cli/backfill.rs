@@ -95,7 +95,7 @@ impl Backfill {
         // Before the store is touched: a port that is taken is no reason to have begun (U3).
         let clock = SystemClock::start();
         let dashboard = match &self.dashboard {
-            Some(address) => Some(dashboard::open(context, address, &self.access, clock).await?),
+            Some(address) => Some(dashboard::open(context, address, &self.access, clock, true).await?),
             None => None,
         };
         let opened = context.open(Mode::Write).await?;

@@ -29,6 +29,7 @@ pub(super) async fn open(
     address: &Address,
     access: &Access,
     clock: SystemClock,
+    is_beside_run: bool,
 ) -> Result<Dashboard, Failure> {
     let token = access.dashboard_token.clone().or_else(|| context.surroundings.variable(DASHBOARD_TOKEN_VARIABLE));
     let token: Option<Token> = match token.filter(|token| !token.is_empty()) {
@@ -41,6 +42,7 @@ pub(super) async fn open(
         name: access.dashboard_host.clone(),
         token,
         tz: context.tz()?,
+        is_beside_run,
         clock,
     };
     let served = dashboard::start(settings).await?;

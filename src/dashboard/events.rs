@@ -41,6 +41,7 @@ pub async fn events(State(desk): State<Arc<Desk>>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "start": desk.start,
         "zone": desk.zone,
+        "beside_run": desk.is_beside_run,
     });
     let hello = Bytes::from(format!("retry: {DASHBOARD_RETRY_MS}\nevent: hello\ndata: {hello}\n\n"));
     let listener = Listener { next: Next::Hello(hello), watcher: desk.watcher.clone(), news: desk.watcher.subscribe() };

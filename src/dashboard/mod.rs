@@ -42,6 +42,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// The time zone of what people read.
     pub tz: TimeZone,
+    /// Whether it ends with a run.
+    pub is_beside_run: bool,
     /// What time it is: a run's own clock beside that run.
     pub clock: SystemClock,
 }
@@ -76,6 +78,7 @@ struct Desk {
     guard: guard::Guard,
     clock: SystemClock,
     zone: String,
+    is_beside_run: bool,
     /// Changes with each start, so that a page knows that its token is stale.
     start: String,
 }
@@ -129,11 +132,11 @@ async fn serve(
         Ok(opened) => opened,
         Err(what) => return drop(tell.send(Err(what))),
     };
-    let Settings { store, address, name, token, tz, clock } = settings;
+    let Settings { store, address, name, token, tz, is_beside_run, clock } = settings;
     let zone = page::zone(&tz);
     let watcher = Arc::new(watcher::Watcher::new(store, tz, clock));
     let guard = guard::Guard::new(&address, name, token);
-    let desk = Arc::new(Desk { watcher: watcher.clone(), guard, clock, zone, start: secret::random() });
+    let desk = Arc::new(Desk { watcher: watcher.clone(), guard, clock, zone, is_beside_run, start: secret::random() });
     let looking = tokio::spawn(watcher.clone().watch());
     drop(tell.send(Ok(at)));
     let (close, closed) = watch::channel(false);

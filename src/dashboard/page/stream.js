@@ -13,6 +13,7 @@ export const serverNow = () => Date.now() + link.offsetMs;
 /** Opens the stream; `hello`, `status` and `changed` are told what comes. */
 export function open({ hello, status, changed }) {
   let tries = 0;
+  let beside = false;
   let source;
   const turn = (state) => {
     if (link.state !== state) Object.assign(link, { state, since: Date.now() });
@@ -24,7 +25,9 @@ export function open({ hello, status, changed }) {
       tries = 0;
       offsets = [];
       link.ended = false;
-      hello(JSON.parse(event.data));
+      const news = JSON.parse(event.data);
+      beside = news.beside_run;
+      hello(news);
       turn("live");
     });
     source.addEventListener("status", (event) => {
@@ -36,7 +39,7 @@ export function open({ hello, status, changed }) {
       status(page);
     });
     source.addEventListener("bye", () => {
-      link.ended = true;
+      link.ended = beside; // a server of its own is expected to come back
       source.close();
       again();
     });
