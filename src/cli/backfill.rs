@@ -6,8 +6,10 @@ use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
 use super::notify::NotifyFlags;
-use super::{Context, Failure, pages, screen, views};
+use super::{Context, Failure, dashboard, pages, screen, views};
+use crate::clock::SystemClock;
 use crate::config::{MaxRate, Span};
+use crate::dashboard::Address;
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
 use crate::engine::{OnLimit, QueryMode};
@@ -42,6 +44,13 @@ pub(super) struct Backfill {
 
     #[command(flatten)]
     notify: NotifyFlags,
+
+    /// Show the run in the browser, at 127.0.0.1:8787 unless told otherwise
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = dashboard::ADDRESS_DEFAULT)]
+    dashboard: Option<Address>,
+
+    #[command(flatten)]
+    access: dashboard::Access,
 }
 
 /// How fast, and how.
@@ -88,11 +97,17 @@ impl Backfill {
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
         let told = self.notify.targets(context)?;
+        // Before the store is touched: a port that is taken is no reason to have begun (U3).
+        let clock = SystemClock::start();
+        let dashboard = match &self.dashboard {
+            Some(address) => Some(dashboard::open(context, address, &self.access, clock, true).await?),
+            None => None,
+        };
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {
             screen::note(&pages::adopted(&adopted));
         }
-        let (mut settings, clock) = settings(currencies, "backfill", &api_url);
+        let mut settings = settings(currencies, "backfill", &api_url, clock);
         self.pace.apply(&mut settings);
         settings.named = !self.currencies.is_empty();
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
@@ -103,11 +118,14 @@ impl Backfill {
             views.push(Box::new(view));
             farewell
         });
-        let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
+        let done = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
         if let Some(farewell) = farewell {
             farewell.wait().await;
         }
-        Ok(report?.ending.exit_code())
+        if let Some(dashboard) = dashboard {
+            dashboard.stop().await;
+        }
+        Ok(done?.ending.exit_code())
     }
 }
 

@@ -59,7 +59,8 @@ impl Demo {
         }
         let opened = open(&url, Mode::Write).await?;
         let currencies = ["BTC", "ETH"].map(Currency::stored).to_vec();
-        let (mut settings, clock) = settings(currencies, "demo", &server.url());
+        let clock = SystemClock::start();
+        let mut settings = settings(currencies, "demo", &server.url(), clock);
         settings.pace = Pace { spacing_ms: SPACING_MS, concurrency: 4 };
         let views =
             views::views(&context.common, &context.tz()?, std::io::IsTerminal::is_terminal(&std::io::stdout()))?;
