@@ -47,13 +47,3 @@ fn wall_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
-
-/// The shift that brings times of an earlier run into this run's time: zero unless the wall clock was stepped
-/// between them on the same boot, where the boot clock tells by how much.
-pub fn shift_ms(earlier: &crate::domain::run::Identity, now: &crate::domain::run::Identity) -> i64 {
-    if earlier.boot_id.is_empty() || earlier.boot_id != now.boot_id {
-        return 0;
-    }
-    let real = now.started_boot_ms - earlier.started_boot_ms;
-    earlier.started_at.until_ms(now.started_at) - real
-}

@@ -10,6 +10,7 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::limits::{CONNECT_MS_MAX, REQUEST_MS_MAX};
+use crate::redaction::Redaction;
 use crate::source::fault::Fault;
 use crate::source::{Request, Response};
 
@@ -28,6 +29,7 @@ pub trait Transport: Send + Sync {
 pub struct Http {
     client: Client,
     base: Url,
+    redaction: Redaction,
 }
 
 /// Why there can be no client.
@@ -79,7 +81,7 @@ impl Http {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| HttpError::Tls(words(&error)))?;
-        Ok(Http { client, base })
+        Ok(Http { client, base, redaction: Redaction::of(key) })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, Fault> {
@@ -89,7 +91,8 @@ impl Http {
         })?;
         let mut answer = self.client.get(url).send().await.map_err(|error| no_answer(&error))?;
         let header = |name: HeaderName| {
-            answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            let text = |bytes| self.redaction.text(String::from_utf8_lossy(bytes).into_owned());
+            answer.headers().get(name).map(|value| text(value.as_bytes()))
         };
         let mut response = Response {
             status: answer.status().as_u16(),
@@ -116,7 +119,7 @@ impl Http {
                 None => body.extend_from_slice(&chunk),
             }
         }
-        response.body = first.unwrap_or_else(|| body.freeze());
+        response.body = self.redaction.body(first.unwrap_or_else(|| body.freeze()));
         Ok(response)
     }
 }

@@ -14,6 +14,9 @@ pub const BODY_BYTES_MAX: usize = 16 << 20;
 /// Most decoded bytes of a listing: a million names of 26 characters.
 pub const LISTING_BYTES_MAX: usize = 48 << 20;
 
+/// Shortest key that is taken out of answers that say it back: a shorter one is no secret, and in every number.
+pub const KEY_BYTES_REDACTED_MIN: usize = 8;
+
 /// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
 pub const PAGE_ROWS: u32 = 5_000;
 
@@ -56,6 +59,21 @@ pub const REFUSED_TRIES_MAX: u32 = 3;
 /// Different queries refused alike, with no good answer between, that mean "all of them" (S6, S8, S21).
 pub const ALIKE_MAX: u32 = 5;
 
+/// How often that number doubles while options that hold data are answered well between.
+pub const ALIKE_DOUBLED_MAX: u32 = 5;
+
+/// Options known to hold data that are remembered, to be asked before anything is concluded from thin evidence.
+pub const WITNESSES_MAX: usize = 3;
+
+/// Options that nobody knows anything of and that are asked, where none of those answers or there is none.
+pub const SCOUTS_MAX: usize = 8;
+
+/// Empty answers in a row of options that are known to hold data; then the run ends (S5). About an hour.
+pub const WITNESS_EMPTIES_MAX: u32 = 64;
+
+/// Refusals in a row of options that are known to hold data; then the run ends (S8, S21).
+pub const WITNESS_REFUSALS_MAX: u32 = 3;
+
 /// Failures in a row, over all queries, after which the vendor counts as down and is probed one at a time.
 pub const FAILURES_DOWN: u32 = 6;
 
@@ -97,6 +115,9 @@ pub const UNKNOWN_DELAY_MS: i64 = 1_000;
 
 /// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
 pub const RETRY_AFTER_S_MAX: i64 = 86_400;
+
+/// Runs whose clock is looked up when their requests are counted again; older ones are taken to have had the last one's.
+pub const RUNS_SHIFTED_MAX: usize = 64;
 
 /// Wait after a 429 that names no time, doubled with each one up to [`BLIND_WAIT_MS_MAX`] (T1, T13).
 pub const BLIND_WAIT_MS_FIRST: i64 = 60_000;
@@ -161,14 +182,23 @@ pub const STORE_AWAY_MS_MAX: i64 = 6 * HOUR_MS;
 /// How long a lock of another program on the SQLite file is waited for (B8).
 pub const SQLITE_BUSY_MS: u32 = 30_000;
 
+/// Tries to give the file its log while others look at it, and the pause between two: five seconds.
+pub const SQLITE_LOG_TRIES_MAX: u32 = 250;
+/// See [`SQLITE_LOG_TRIES_MAX`].
+pub const SQLITE_LOG_RETRY_MS: u64 = 20;
+
 /// Memory that the SQLite page cache may take: the whole process stays under 32 MB.
 pub const SQLITE_CACHE_KIB: i64 = 3_072;
 
-/// Bytes to which the SQLite WAL is cut after a checkpoint (B9).
-pub const SQLITE_WAL_BYTES: i64 = 8 << 20;
+/// Bytes to which the SQLite WAL is cut after a checkpoint (B9): more than it holds by then, see
+/// [`SQLITE_CHECKPOINT_PAGES`], or each round would give the disk's blocks back and take them again.
+pub const SQLITE_WAL_BYTES: i64 = 24 << 20;
 
 /// Calls that may wait for the SQLite thread.
 pub const SQLITE_CALLS_MAX: usize = 16;
+
+/// How far a time without a zone may be ahead of UTC: an older script wrote its own zone's time.
+pub const ZONE_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
 
 /// Bars that are handed over at once when a whole table is read.
 pub const AUDIT_ROWS: usize = 512;
@@ -228,8 +258,12 @@ pub const NAMES_SHOWN_MAX: usize = 20;
 /// Groups of errors that a summary shows.
 pub const ERROR_GROUPS_MAX: usize = 10;
 
-/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12).
-pub const SCREEN_LINES_MAX: usize = 1_024;
+/// Lines that wait for a terminal that takes none: more are dropped and counted, and the run goes on (P12). A run at
+/// full speed tells some fifty of them in [`SCREEN_GATHER_MS`].
+pub const SCREEN_LINES_MAX: usize = 4_096;
+
+/// How long lines are gathered for a screen after some were written.
+pub const SCREEN_GATHER_MS: u64 = 3;
 
 /// Bytes that are handed to a slow screen at once.
 pub const SCREEN_BYTES_MAX: usize = 1 << 16;
@@ -241,6 +275,60 @@ pub const DRAW_MS_IDLE: u64 = 500;
 
 /// How long the end of a run waits for a terminal to take the last lines.
 pub const SCREEN_END_MS_MAX: u64 = 1_000;
+
+/// Notices that wait for one target: more drive the oldest out.
+pub const NOTICES_QUEUED_MAX: usize = 32;
+
+/// Targets that are notified at the most.
+pub const NOTICE_TARGETS_MAX: usize = 16;
+
+/// Characters of a notice's text and of its title: Discord takes 2,000, with each one escaped half of them.
+pub const NOTICE_CHARS_MAX: usize = 700;
+/// See [`NOTICE_CHARS_MAX`].
+pub const NOTICE_TITLE_CHARS_MAX: usize = 100;
+
+/// Tries of one notice, and the pause between two: doubled up to the longest, or as long as the target says.
+pub const NOTICE_TRIES_MAX: u32 = 4;
+/// See [`NOTICE_TRIES_MAX`].
+pub const NOTICE_RETRY_MS_FIRST: u64 = 1_000;
+/// See [`NOTICE_TRIES_MAX`].
+pub const NOTICE_RETRY_MS_MAX: u64 = 30_000;
+
+/// How long one try of a notice may take, to a service or by a command, which is ended then.
+pub const NOTICE_TRY_MS_MAX: u64 = 10_000;
+
+/// How long the end of a run waits for the last notices: one try that is under way, and one of the last notice.
+pub const NOTICES_END_MS_MAX: u64 = 15_000;
+
+/// How often it is looked whether there is a reason to worry, how old the run that is looked at may be, and after
+/// how many looks without a reason a worry is over.
+pub const NOTICES_LOOK_MS: u64 = 30_000;
+/// See [`NOTICES_LOOK_MS`].
+pub const NOTICES_SIGHT_MS: i64 = 1_000;
+/// See [`NOTICES_LOOK_MS`].
+pub const NOTICE_FINE_LOOKS: u32 = 2;
+
+/// Options of a currency that a run must ask for before a milestone of it is worth a notice.
+pub const MILESTONE_OPTIONS_MIN: u64 = 100;
+/// How often `status --watch` looks unless told otherwise, and what it may be told, in seconds.
+pub const STATUS_EVERY_S: &str = "2";
+/// See [`STATUS_EVERY_S`].
+pub const STATUS_EVERY_S_RANGE: (f64, f64) = (0.1, 86_400.0);
+
+/// How often a view from outside looks at the store.
+pub const LOOK_EVERY_MS: u64 = 1_000;
+
+/// Age of the last look from which on it is told that the store does not answer.
+pub const LOOK_LATE_MS: i64 = 5_000;
+
+/// A look that reads every option is not repeated before so many times the time that it took.
+pub const LOOK_SHARE: i64 = 20;
+
+/// Requests that the tail of the journal shows.
+pub const LOG_TAIL_MAX: usize = 500;
+
+/// Keys, and answers to orders, that wait for a screen.
+pub const SCREEN_NEWS_MAX: usize = 64;
 
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;
@@ -330,3 +418,4 @@ const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST 
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
 const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
 const _: () = assert!(CONTROL_MS < STOP_MS_MAX);
+const _: () = assert!(NOTICE_TRY_MS_MAX < NOTICES_END_MS_MAX);

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::domain::ability::Ability;
 use crate::domain::governor::{Explanation, Governor, Pace};
 use crate::domain::health::LastRun;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
 use crate::domain::run::Ending;
+use crate::domain::tally::Tally;
 use crate::process;
 use crate::store::{Glance, Outside, RunRow, StoreError};
 use crate::view::forecasts::RunForecasts;
@@ -27,8 +29,14 @@ pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, S
         progress: glance.run.as_ref().and_then(|run| serde_json::from_str(run.progress.as_deref()?).ok()),
         throttle: explain(&glance, now),
         run: glance.run.as_ref().map(last_run),
-        tallies: glance.tallies,
+        tallies: asked_for(glance.tallies, &glance.ability),
     })
+}
+
+/// What is listed and was never asked for is not missing: where nothing of it is known it is left out.
+fn asked_for(mut tallies: Vec<Tally>, ability: &Ability) -> Vec<Tally> {
+    tallies.retain(|tally| ability.is_asked_for(&tally.currency) || tally.pending < tally.listed);
+    tallies
 }
 
 /// What the governor of the next run would know.

@@ -5,10 +5,11 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
-use super::{Context, Failure, dashboard, pages, screen, views};
+use super::dashboard::Beside;
+use super::notify::NotifyFlags;
+use super::{Context, Failure, pages, screen, views};
 use crate::clock::SystemClock;
 use crate::config::{MaxRate, Span};
-use crate::dashboard::Address;
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
 use crate::engine::{OnLimit, QueryMode};
@@ -41,12 +42,11 @@ pub(super) struct Backfill {
     #[arg(long)]
     dry_run: bool,
 
-    /// Show the run in the browser, at 127.0.0.1:8787 unless told otherwise
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = dashboard::ADDRESS_DEFAULT)]
-    dashboard: Option<Address>,
+    #[command(flatten)]
+    beside: Beside,
 
     #[command(flatten)]
-    access: dashboard::Access,
+    notify: NotifyFlags,
 }
 
 /// How fast, and how.
@@ -94,10 +94,8 @@ impl Backfill {
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
         // Before the store is touched: a port that is taken is no reason to have begun (U3).
         let clock = SystemClock::start();
-        let dashboard = match &self.dashboard {
-            Some(address) => Some(dashboard::open(context, address, &self.access, clock, true).await?),
-            None => None,
-        };
+        let dashboard = self.beside.open(context, context.store_url()?, clock).await?;
+        let told = self.notify.targets(context)?;
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {
             screen::note(&pages::adopted(&adopted));
@@ -108,13 +106,19 @@ impl Backfill {
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
-        let done = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
+        let mut views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
+        let farewell = self.notify.view(told, context, &settings.identity.host)?.map(|(view, farewell)| {
+            views.push(Box::new(view));
+            farewell
+        });
+        let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
+        if let Some(farewell) = farewell {
+            farewell.wait().await;
+        }
         if let Some(dashboard) = dashboard {
             dashboard.stop().await;
         }
-        let report = done?;
-        Ok(report.ending.exit_code())
+        Ok(report?.ending.exit_code())
     }
 }
 

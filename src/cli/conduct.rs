@@ -51,7 +51,6 @@ pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str, cloc
         store_bytes: 0,
         api: api.to_owned(),
         identity,
-        earlier: None,
         seed: fastrand::u64(..),
     }
 }
@@ -61,7 +60,6 @@ pub(super) async fn conduct(conduct: Conduct, clock: SystemClock) -> Result<Repo
     let Conduct { store, api_url, key, views, mut settings } = conduct;
     let transport = Http::new(&api_url, key.as_ref(), settings.pace.concurrency as usize)?;
     let glance = store.glance(clock.now()).await?;
-    settings.earlier = glance.run.map(|run| run.identity);
     settings.store_bytes = glance.bytes;
     let claim = Claim { identity: settings.identity.clone(), now: clock.now(), alive: process::alive };
     let epoch = store.begin(&claim).await?;

@@ -7,6 +7,7 @@ mod dashboard;
 mod demo;
 mod failure;
 mod missing;
+mod notify;
 mod orders;
 mod pages;
 mod plan;
@@ -15,9 +16,11 @@ mod screen;
 mod serve;
 mod shell;
 mod status;
+mod status_watch;
 mod vendor;
 mod verify;
 mod views;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,6 +118,8 @@ enum Command {
     Backfill(backfill::Backfill),
     /// Show what a run does, alive or dead; costs no request
     Status(status::Status),
+    /// Watch a run on a full screen, from any terminal; keys pause, resume and stop it
+    Watch(watch::Watch),
     /// Count what is missing, by currency
     Missing(missing::Missing),
     /// Prove from the store alone that nothing is missing
@@ -177,6 +182,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Plan(command) => command.run(&common).await,
         Command::Backfill(command) => command.run(&common).await,
         Command::Status(command) => command.run(&common).await,
+        Command::Watch(command) => command.run(&common).await,
         Command::Missing(command) => command.run(&common).await,
         Command::Verify(command) => command.run(&common).await,
         Command::Stop(command) => command.run(&common).await,

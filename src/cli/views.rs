@@ -1,6 +1,7 @@
 //! Which views a run gets: the live one on a terminal, else lines; and the log.
 
 use std::fs::{self, OpenOptions};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use indicatif::ProgressDrawTarget;
@@ -12,6 +13,7 @@ use crate::domain::progress::View;
 use crate::view::aside::Aside;
 use crate::view::lines::{Form, Level, Lines};
 use crate::view::live::{self, Live, Scene};
+use crate::view::title::{self, Title};
 
 /// The views of a run. `on_terminal`: whether standard output is one.
 pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
@@ -26,6 +28,7 @@ pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result
             width: Box::new(live::stderr_width),
             tz: tz.clone(),
             color: !no_color,
+            title: title(set),
             now: Box::new(move || clock.now()),
         })));
     } else {
@@ -43,6 +46,16 @@ pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result
         views.push(Box::new(Lines::new(Box::new(file), form, tz.clone())));
     }
     Ok(views)
+}
+
+/// Whoever sets this variable wants the title left alone.
+const NO_TITLE: &str = "CHAINFILL_NO_TITLE";
+
+/// The title of the terminal that the live view is drawn on.
+fn title(set: impl Fn(&str) -> Option<String>) -> Option<Title> {
+    let is_terminal = std::io::stderr().is_terminal();
+    let is_wanted = title::wanted(is_terminal, set("TERM").as_deref(), set(NO_TITLE).is_some());
+    is_wanted.then(|| Title::new(Box::new(std::io::stderr())))
 }
 
 fn log_file(path: &Path) -> std::io::Result<fs::File> {

@@ -1,7 +1,10 @@
 //! What was found out about the vendor's API at run time, so that it is found out once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::instrument::Currency;
 use super::moment::Moment;
 use crate::limits::{DAY_MS, REPROBE_DAYS, REPROBE_OPTIONS_MIN};
 
@@ -20,9 +23,18 @@ pub struct Ability {
     /// When a whole expiry was last asked for to see whether that can be done.
     #[serde(default)]
     pub probed_at: Option<Moment>,
+    /// The currencies that were ever asked for; none in a store that an older version wrote. A listing may hold others:
+    /// what nobody asked for is not missing.
+    #[serde(default)]
+    pub asked_for: BTreeSet<Currency>,
 }
 
 impl Ability {
+    /// Whether an option of that currency that is not there is missing.
+    pub fn is_asked_for(&self, currency: &Currency) -> bool {
+        self.asked_for.is_empty() || self.asked_for.contains(currency)
+    }
+
     /// Whether it is worth a request to find out about expiries. A vendor that could not do it may have learned
     /// to: with much to fetch it is asked again after some days.
     pub fn should_probe(&self, now: Moment, wanted: usize) -> bool {

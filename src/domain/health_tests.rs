@@ -188,3 +188,56 @@ fn the_end_is_done_only_where_nothing_is_left() {
     let nothing = Tally::total(&[]);
     assert_eq!(rest(None, &nothing, 0).0, Health::Idle);
 }
+
+#[test]
+fn a_pause_is_fine_however_long() {
+    let mut progress = fetching(START);
+    progress.fold(START, &crate::domain::event::Event::Paused);
+    let (health, words) = say(&run(), &progress, START + 5 * HOUR_MS);
+    assert_eq!(health, Health::Fine);
+    assert_eq!(words, "Fine: paused by request since 12:33:20; `chainfill resume` lets it go on.");
+}
+
+#[test]
+fn every_verdict_in_its_words() {
+    let now = START + HOUR_MS;
+    let phase = |phase| Progress { phase, phase_since: now - 600_000, ..fetching(now) };
+    let with_errors = Progress { failures_in_row: 37, errors: vec![(now, "HTTP 503".into(), 37)], ..fetching(now) };
+    let stalled = Progress { accepted_at: Some(START), ..with_errors.clone() };
+    let blocked = Progress { blocked: 5, ..waiting(now, 3_600) };
+    let mut paused = fetching(START);
+    paused.fold(START, &crate::domain::event::Event::Paused);
+    let attention = {
+        let mut progress = fetching(now);
+        progress.currencies[0].attention = 3;
+        progress
+    };
+    let dead = LastRun { alive: Some(false), beat_age_ms: 600_000, ..run() };
+    let dumb = LastRun { beat_age_ms: 600_000, ..run() };
+    let mut words: Vec<String> = [
+        (run(), fetching(now)),
+        (run(), attention),
+        (run(), waiting(now, 1_872)),
+        (run(), waiting(now, -600)),
+        (run(), blocked),
+        (run(), paused),
+        (run(), phase(Phase::Listing)),
+        (run(), phase(Phase::VendorDown)),
+        (run(), phase(Phase::StoreAway)),
+        (run(), phase(Phase::Stopping)),
+        (run(), with_errors.clone()),
+        (dumb, fetching(now)),
+        (dead, fetching(now)),
+    ]
+    .iter()
+    .map(|(run, progress)| say(run, progress, now).1)
+    .collect();
+    words.push(say(&run(), &stalled, START + 2 * HOUR_MS + 600_000).1);
+    for ending in [Ending::Key, Ending::Vendor, Ending::Store, Ending::Failed, Ending::Stopped] {
+        words.push(rest(Some(&ended(ending)), &total(40, 0), 40).1);
+    }
+    words.push(rest(Some(&ended(Ending::Attention)), &total(0, 12), 0).1);
+    words.push(rest(Some(&ended(Ending::Complete)), &total(0, 0), 0).1);
+    words.push(rest(None, &Tally::nothing(Currency::stored("all")), 0).1);
+    insta::assert_snapshot!(words.join("\n"));
+}

@@ -4,6 +4,7 @@ pub mod ability;
 pub mod answer;
 pub mod candle;
 pub mod coverage;
+pub mod digits;
 pub mod event;
 pub mod expectation;
 pub mod forecast;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::ability::Ability;
 use super::candle::{Candle, Print};
 use super::instrument::{Currency, Symbol};
 use super::ledger::{OptionRecord, OptionState};
@@ -14,6 +15,8 @@ use super::plan::{self, Horizon};
 #[derive(Debug, Default)]
 pub struct Audit {
     counted: HashMap<Symbol, Recount>,
+    /// Rows that are no bars, and what is wrong with the first.
+    unreadable: HashMap<Symbol, (u64, String)>,
     last: Option<Symbol>,
 }
 
@@ -79,6 +82,13 @@ pub enum Wrong {
         /// How many there are.
         found: u64,
     },
+    /// The table holds rows of it that are no bars: a price that is no number, a date that is none.
+    RowsUnreadable {
+        /// How many.
+        found: u64,
+        /// What is wrong with the first.
+        first: String,
+    },
     /// As many bars, with other values than were stored.
     RowsChanged,
     /// `stored` without rows, `empty` with rows, or known by no answer.
@@ -103,6 +113,9 @@ impl Wrong {
             Wrong::RowsAdded { expected, found } => {
                 format!("rows were added: {found} in the table, {expected} were stored")
             }
+            Wrong::RowsUnreadable { found, first } => {
+                format!("{} of it cannot be read as bars, the first: {first}", rows(*found))
+            }
             Wrong::RowsChanged => "rows were changed: their values are not those that were stored".to_owned(),
             Wrong::Contradiction => "the ledger contradicts itself about it".to_owned(),
             Wrong::Unknown { found } => {
@@ -117,6 +130,7 @@ impl Wrong {
             Wrong::Pending | Wrong::Attention { .. } | Wrong::Due => false,
             Wrong::RowsMissing { .. }
             | Wrong::RowsAdded { .. }
+            | Wrong::RowsUnreadable { .. }
             | Wrong::RowsChanged
             | Wrong::Contradiction
             | Wrong::Unknown { .. } => true,
@@ -133,6 +147,8 @@ fn rows(count: u64) -> String {
 pub struct Proof {
     /// What was checked, by currency.
     pub checked: Vec<Checked>,
+    /// The same of currencies that are listed and were never asked for.
+    pub others: Vec<Checked>,
     /// What is wrong, by symbol. Where there is nothing, everything is there as it was received.
     pub findings: Vec<Finding>,
     /// The sum of all rows' prints.
@@ -140,8 +156,15 @@ pub struct Proof {
 }
 
 impl Audit {
-    /// Counts a row.
-    pub fn see(&mut self, symbol: &Symbol, candle: &Candle) {
+    /// Counts a row: the bar that it is, or why it is none.
+    pub fn see(&mut self, symbol: &Symbol, row: Result<&Candle, &str>) {
+        let candle = match row {
+            Ok(candle) => candle,
+            Err(why) => {
+                self.unreadable.entry(symbol.clone()).or_insert_with(|| (0, why.to_owned())).0 += 1;
+                return;
+            }
+        };
         // Rows come by symbol: its name is shared, not copied for each of them.
         let key = match &self.last {
             Some(last) if last == symbol => last.clone(),
@@ -155,14 +178,18 @@ impl Audit {
         count.print = count.print.plus(candle.print(symbol));
     }
 
-    /// Compares the rows with the ledger.
-    pub fn conclude(mut self, records: &[OptionRecord], horizon: Horizon) -> Proof {
+    /// Compares the rows with the ledger. What is not there of a currency that nobody asked for is not missing.
+    pub fn conclude(mut self, records: &[OptionRecord], ability: &Ability, horizon: Horizon) -> Proof {
         let mut findings = Vec::new();
         let mut checked: Vec<Checked> = Vec::new();
         let mut print = Print::default();
         for record in records {
             let count = self.counted.remove(&record.symbol);
-            let found = wrong(record, count, horizon);
+            let unreadable = self.unreadable.remove(&record.symbol);
+            let unreadable = unreadable.map(|(found, first)| Wrong::RowsUnreadable { found, first });
+            let found = unreadable.or_else(|| wrong(record, count, horizon));
+            let is_asked_for = ability.is_asked_for(&record.currency);
+            let found = found.filter(|wrong| is_asked_for || !matches!(wrong, Wrong::Pending | Wrong::Due));
             let at = match checked.iter().position(|line| line.currency == record.currency) {
                 Some(at) => at,
                 None => {
@@ -182,13 +209,21 @@ impl Audit {
                 findings.push(Finding { symbol, currency, wrong });
             }
         }
-        for (symbol, count) in self.counted {
+        let mut unknown: HashMap<Symbol, u64> = HashMap::new();
+        let counted = self.counted.into_iter().map(|(symbol, count)| (symbol, u64::from(count.rows)));
+        for (symbol, rows) in counted.chain(self.unreadable.into_iter().map(|(symbol, (rows, _))| (symbol, rows))) {
+            *unknown.entry(symbol).or_default() += rows;
+        }
+        for (symbol, found) in unknown {
             let currency = symbol.currency_guess();
-            findings.push(Finding { symbol, currency, wrong: Wrong::Unknown { found: u64::from(count.rows) } });
+            findings.push(Finding { symbol, currency, wrong: Wrong::Unknown { found } });
         }
         findings.sort_by(|a, b| a.symbol.cmp(&b.symbol));
         checked.sort_by(|a, b| a.currency.cmp(&b.currency));
-        Proof { checked, findings, print }
+        // What an older script left is theirs, asked for or not.
+        let is_other = |one: &mut Checked| !ability.is_asked_for(&one.currency) && one.stored + one.empty == 0;
+        let others = checked.extract_if(.., is_other).collect();
+        Proof { checked, others, findings, print }
     }
 }
 
@@ -250,9 +285,9 @@ mod tests {
         let wrong = |bars: &[Candle]| {
             let mut audit = Audit::default();
             for bar in bars {
-                audit.see(&symbol, bar);
+                audit.see(&symbol, Ok(bar));
             }
-            let proof = audit.conclude(std::slice::from_ref(&record), horizon);
+            let proof = audit.conclude(std::slice::from_ref(&record), &Ability::default(), horizon);
             proof.findings.into_iter().next().map(|finding| finding.wrong)
         };
         assert_eq!(wrong(&bars), None);
@@ -262,5 +297,10 @@ mod tests {
             Some(Wrong::RowsAdded { expected: 2, found: 3 })
         );
         assert_eq!(wrong(&[bars[0].clone(), bar(2, 2_001)]), Some(Wrong::RowsChanged));
+        let mut audit = Audit::default();
+        audit.see(&symbol, Ok(&bars[0]));
+        audit.see(&symbol, Err("2024-04-02: \"N/A\" is no number"));
+        let found = audit.conclude(std::slice::from_ref(&record), &Ability::default(), horizon).findings.remove(0);
+        assert!(matches!(&found.wrong, Wrong::RowsUnreadable { found: 1, .. }), "{found:?}");
     }
 }

@@ -28,6 +28,33 @@ pub struct Identity {
     pub command: String,
 }
 
+/// What a run's times are measured against: they are the boot clock's, moved by what the wall clock said at its start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The kernel's id of the boot.
+    pub boot_id: String,
+    /// The wall clock less the boot clock.
+    pub offset_ms: i64,
+}
+
+impl Identity {
+    /// What this run's times are measured against.
+    pub fn frame(&self) -> Frame {
+        Frame { boot_id: self.boot_id.clone(), offset_ms: self.started_at.0 - self.started_boot_ms }
+    }
+}
+
+impl Frame {
+    /// What brings times of an earlier run into this one: zero unless the wall clock was stepped between them on the
+    /// same boot, where the boot clock tells by how much (C2).
+    pub fn shift_ms(&self, earlier: &Frame) -> i64 {
+        if earlier.boot_id.is_empty() || earlier.boot_id != self.boot_id {
+            return 0;
+        }
+        self.offset_ms - earlier.offset_ms
+    }
+}
+
 /// Whether a process may take a store over from its last holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimed {

@@ -1,7 +1,7 @@
 //! What a failed request means for its query and for the run: the one place that decides it.
 
 use super::moment::Moment;
-use crate::limits::{ALIKE_MAX, BACKOFF_MS_FIRST, BACKOFF_MS_MAX, REFUSED_TRIES_MAX, TRIES_MAX};
+use crate::limits::{BACKOFF_MS_FIRST, BACKOFF_MS_MAX, REFUSED_TRIES_MAX, TRIES_MAX};
 
 /// What kind of failure it is, in the words of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub struct Circumstance {
     pub tries: u32,
     /// Different queries in a row that failed in this way, with no good answer between.
     pub alike: u32,
+    /// So many of them mean all: more, where an option that is known to hold data was answered since.
+    pub alike_max: u32,
+    /// Whether such an option was answered since another answer was good.
+    pub vouched: bool,
     /// Whether the vendor counts as down: then a failure says nothing of its query.
     pub down: bool,
     /// What the query asks for.
@@ -71,6 +75,38 @@ pub enum Verdict {
     StopKey,
     /// All queries fail alike: end the run, blame no option.
     StopVendor,
+    /// The evidence is thin: an option that is known to hold data says more, where there is one.
+    AskWitness {
+        /// Where there is none.
+        or: Alone,
+    },
+}
+
+/// What to do where nobody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// The same query again.
+    Again {
+        /// When.
+        at: Moment,
+    },
+    /// An expiry's options one by one.
+    BySymbol,
+    /// End the run: the key.
+    StopKey,
+    /// End the run: all fail alike.
+    StopVendor,
+}
+
+impl From<Alone> for Verdict {
+    fn from(alone: Alone) -> Verdict {
+        match alone {
+            Alone::Again { at } => Verdict::Again { at, counts: false },
+            Alone::BySymbol => Verdict::BySymbol { for_all: false },
+            Alone::StopKey => Verdict::StopKey,
+            Alone::StopVendor => Verdict::StopVendor,
+        }
+    }
 }
 
 /// Decides what a failure means. Nothing here ever means "no data" (I1).
@@ -85,20 +121,40 @@ pub fn judge(failure: Failure, now: Moment, at: Circumstance) -> Verdict {
     match failure {
         // The governor knows when; the option is not to blame (S1).
         Failure::Throttled => Verdict::Again { at: now, counts: false },
-        // One confirmation, because a single 401 can be a proxy's mood (S7).
-        Failure::Key if at.alike >= 2 => Verdict::StopKey,
-        Failure::Key => Verdict::Again { at: now + BACKOFF_MS_FIRST, counts: false },
+        // A single 401 can be a proxy's mood, or be meant for one option: the key is dead where others are refused as
+        // well, an option is to blame where they are not (S7).
+        Failure::Key if at.tries > REFUSED_TRIES_MAX => Verdict::GiveUp,
+        Failure::Key if at.alike >= 2 => Verdict::AskWitness { or: Alone::StopKey },
+        Failure::Key => {
+            let soon = now + BACKOFF_MS_FIRST;
+            if at.tries < REFUSED_TRIES_MAX {
+                Verdict::Again { at: soon, counts: true }
+            } else {
+                Verdict::AskWitness { or: Alone::Again { at: soon } }
+            }
+        }
         Failure::OtherOption if at.asks == Asks::Probe => Verdict::BySymbol { for_all: true },
         // It could be done before: one foreign answer is an accident, three expiries alike are a change (S19).
         Failure::OtherOption if at.asks == Asks::Expiry && at.alike >= REFUSED_TRIES_MAX => {
             Verdict::BySymbol { for_all: true }
         }
         Failure::OtherOption if at.asks == Asks::Expiry && at.tries < REFUSED_TRIES_MAX => again(TRIES_MAX),
-        Failure::Refused if at.asks == Asks::Probe && at.tries >= 2 => Verdict::BySymbol { for_all: true },
+        Failure::Refused | Failure::OtherLanguage if at.asks == Asks::Probe && at.tries >= 2 => {
+            Verdict::BySymbol { for_all: true }
+        }
+        Failure::BadValue if at.asks == Asks::Probe && at.tries >= 2 => Verdict::BySymbol { for_all: false },
+        // A vendor that was never asked for an expiry may not survive the question; or it is just down.
+        Failure::Trouble if at.asks == Asks::Probe && at.tries >= REFUSED_TRIES_MAX => {
+            if at.vouched {
+                Verdict::BySymbol { for_all: false }
+            } else {
+                Verdict::AskWitness { or: Alone::BySymbol }
+            }
+        }
         Failure::Endless | Failure::OtherOption if at.asks != Asks::One => Verdict::BySymbol { for_all: false },
         Failure::Refused if at.asks == Asks::Expiry && at.tries >= 2 => Verdict::BySymbol { for_all: false },
-        Failure::Refused | Failure::OtherLanguage | Failure::OtherOption if at.alike >= ALIKE_MAX => {
-            Verdict::StopVendor
+        Failure::Refused | Failure::OtherLanguage | Failure::OtherOption if at.alike >= at.alike_max => {
+            Verdict::AskWitness { or: Alone::StopVendor }
         }
         Failure::Refused | Failure::OtherLanguage => again(REFUSED_TRIES_MAX),
         Failure::OtherOption | Failure::Endless | Failure::BadValue => again(TRIES_MAX),
@@ -118,9 +174,10 @@ pub fn backoff_ms(tries: u32, jitter: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::ALIKE_MAX;
 
     fn at(tries: u32, alike: u32) -> Circumstance {
-        Circumstance { tries, alike, down: false, asks: Asks::One, jitter: 1.0 }
+        Circumstance { tries, alike, alike_max: ALIKE_MAX, vouched: false, down: false, asks: Asks::One, jitter: 1.0 }
     }
 
     #[test]
@@ -131,10 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_doubted_after_one_confirmation_only() {
+    fn the_key_is_doubted_after_a_confirmation_and_an_option_where_the_key_opens_others() {
         // F-S7
-        assert!(matches!(judge(Failure::Key, Moment(0), at(1, 1)), Verdict::Again { counts: false, .. }));
-        assert_eq!(judge(Failure::Key, Moment(0), at(1, 2)), Verdict::StopKey);
+        assert!(matches!(judge(Failure::Key, Moment(0), at(1, 1)), Verdict::Again { counts: true, .. }));
+        assert_eq!(judge(Failure::Key, Moment(0), at(1, 2)), Verdict::AskWitness { or: Alone::StopKey });
+        let again = Alone::Again { at: Moment(BACKOFF_MS_FIRST) };
+        assert_eq!(judge(Failure::Key, Moment(0), at(3, 1)), Verdict::AskWitness { or: again });
+        assert_eq!(judge(Failure::Key, Moment(0), at(4, 1)), Verdict::GiveUp, "the key opens others");
     }
 
     #[test]
@@ -142,8 +202,9 @@ mod tests {
         // F-S6, F-S8, F-S10, F-S21
         assert!(matches!(judge(Failure::Refused, Moment(0), at(2, 1)), Verdict::Again { counts: true, .. }));
         assert_eq!(judge(Failure::Refused, Moment(0), at(3, 1)), Verdict::GiveUp);
-        assert_eq!(judge(Failure::Refused, Moment(0), at(1, 5)), Verdict::StopVendor);
-        assert_eq!(judge(Failure::OtherLanguage, Moment(0), at(1, 5)), Verdict::StopVendor);
+        let doubted = Verdict::AskWitness { or: Alone::StopVendor };
+        assert_eq!(judge(Failure::Refused, Moment(0), at(1, 5)), doubted);
+        assert_eq!(judge(Failure::OtherLanguage, Moment(0), at(1, 5)), doubted);
         assert_eq!(judge(Failure::Trouble, Moment(0), at(8, 99)), Verdict::GiveUp);
     }
 

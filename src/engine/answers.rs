@@ -31,10 +31,10 @@ impl Run {
         let fault = read.as_ref().err();
         let returned = returned(fault);
         let lessons = self.governor.settle(permit, now, returned);
-        let rows = if let Ok(Good::Page(page)) = &read { page.rows.len() } else { 0 };
+        let rows = if let Ok(Good::Page(page)) = &read { page.rows() } else { 0 };
         let outcome = match &read {
             Ok(Good::Names(..)) => "listing",
-            Ok(Good::Page(page)) if page.rows.is_empty() => "empty",
+            Ok(Good::Page(page)) if page.rows() == 0 => "empty",
             Ok(Good::Page(_)) => "rows",
             Err(fault) => fault.class(),
         };
@@ -58,10 +58,11 @@ impl Run {
         }
         match read {
             Ok(good) => {
-                if self.failures.good(now) {
+                let vouches = self.failures.vouches();
+                if self.failures.good() {
                     self.tell(Event::Up);
                 }
-                self.take_good(work, good, now);
+                self.take_good(work, good, vouches, now);
             }
             Err(fault) => self.failed(work, &fault, now),
         }
@@ -77,11 +78,16 @@ impl Run {
         }
     }
 
-    fn take_good(&mut self, work: Work, good: Good, now: Moment) {
+    fn take_good(&mut self, work: Work, good: Good, vouches: u32, now: Moment) {
         match (work.ask, good) {
             (Ask::Listing(_), Good::Names(ask, names)) => self.take_names(ask, names),
-            (Ask::Canary(symbol), Good::Page(page)) => self.canary_answered(symbol, !page.rows.is_empty(), now),
-            (Ask::Bars(pages, _), Good::Page(page)) => self.take_page(pages, page, now),
+            (Ask::Canary(symbol), Good::Page(page)) => {
+                self.witness_answered(&symbol, page.rows() > 0, vouches, now);
+            }
+            (Ask::Bars(pages, _), Good::Page(page)) => {
+                self.spare_witness();
+                self.take_page(pages, page, now);
+            }
             // A listing answers with names and the others with pages: `read` pairs them.
             (Ask::Listing(_), Good::Page(_)) | (_, Good::Names(..)) => {}
         }
@@ -89,7 +95,7 @@ impl Run {
 
     fn take_page(&mut self, pages: Pages, page: Page, now: Moment) {
         let query = pages.query().clone();
-        let rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
+        let rows = u32::try_from(page.rows()).unwrap_or(u32::MAX);
         let goes_on = matches!(page.more, crate::domain::answer::More::At(_));
         match pages.add(page) {
             Ok(Next::Ask(pages, offset)) => {
@@ -119,7 +125,7 @@ impl Run {
         let Some(history) = whole.history_of(symbol) else { return };
         let news = self.news(symbol, history, now);
         if matches!(news.happening, Happening::NoBars(_)) {
-            self.doubt_empty(vec![news], Query::Symbol(symbol.clone()));
+            self.doubt_empty(vec![news], &Query::Symbol(symbol.clone()));
         } else {
             self.believe();
             self.batch.options.push(news);
@@ -160,7 +166,7 @@ impl Run {
             }
         }
         if empty {
-            self.doubt_empty(found, query.clone());
+            self.doubt_empty(found, query);
         } else {
             self.believe();
             self.batch.options.append(&mut found);

@@ -84,6 +84,11 @@ impl Run {
                     if news.happening == Happening::PutBack {
                         self.put_back.push(applied.record.symbol.clone());
                     }
+                    match news.happening {
+                        Happening::Bars => self.witnesses.knows(&applied.record.symbol),
+                        Happening::NoBars(_) => self.witnesses.forget(&applied.record.symbol),
+                        Happening::GivenUp(_) | Happening::PutBack => {}
+                    }
                     self.applied(applied, u32::try_from(news.flaws.len()).unwrap_or(u32::MAX));
                 }
                 self.ask_again();
@@ -99,7 +104,7 @@ impl Run {
                 if since.until_ms(now) > STORE_AWAY_MS_MAX || self.stop.is_some() {
                     return Err(error);
                 }
-                let pause_ms = (STORE_RETRY_MS_FIRST << committing.failures.min(10)).min(STORE_RETRY_MS_MAX);
+                let pause_ms = retry_pause_ms(committing.failures);
                 committing.failures += 1;
                 committing.future = None;
                 committing.waiting = Some((batch, now + i64::try_from(pause_ms).unwrap_or(i64::MAX)));
@@ -151,12 +156,14 @@ impl Run {
             flagged,
             reason: record.reason.as_ref().filter(|_| record.state == OptionState::Attention).map(ToString::to_string),
         };
-        if record.state == OptionState::Stored && record.row_count > 0 {
-            self.doubt.knows(&record.symbol);
-        }
         self.records[at] = record;
         self.tell(Event::Stored(Box::new(done)));
     }
+}
+
+/// The pause after so many failures of the store in a row.
+pub(super) fn retry_pause_ms(failures: u32) -> u64 {
+    (STORE_RETRY_MS_FIRST << failures.min(10)).min(STORE_RETRY_MS_MAX)
 }
 
 fn commit(

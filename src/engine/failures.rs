@@ -2,13 +2,14 @@
 
 use super::queue::{Ask, Work};
 use super::shutdown::Stop;
+use super::witness::About;
 use super::{QueryMode, Run};
 use crate::domain::answer::Query;
 use crate::domain::event::Event;
 use crate::domain::ledger::Happening;
 use crate::domain::moment::Moment;
 use crate::domain::verdict::{Asks, Circumstance, Failure, Verdict, backoff_ms, judge};
-use crate::limits::{FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX, SILENT_TRIES};
+use crate::limits::{ALIKE_DOUBLED_MAX, ALIKE_MAX, FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX, SILENT_TRIES};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 use crate::store::OptionNews;
@@ -18,8 +19,10 @@ use crate::store::OptionNews;
 pub(super) struct Failures {
     /// Troubles in a row, over all queries.
     in_a_row: u32,
-    /// The kind of the last failure, the queries that failed so in a row, and the last of them.
-    alike: Option<(Failure, u32, String)>,
+    /// Failures of one kind in a row.
+    alike: Option<Alike>,
+    /// Times that a witness spoke for the vendor since another answer was good.
+    vouched: u32,
     /// Since when nothing good came; and since when the vendor counts as down.
     since: Option<Moment>,
     down_since: Option<Moment>,
@@ -28,15 +31,72 @@ pub(super) struct Failures {
     spoke: bool,
 }
 
+/// Failures of one kind with no good answer between.
+#[derive(Debug)]
+struct Alike {
+    failure: Failure,
+    times: u32,
+    /// The queries that failed so, each once.
+    queries: Vec<String>,
+}
+
 impl Failures {
     /// A good answer came. Whether the vendor was down before it.
-    pub fn good(&mut self, _now: Moment) -> bool {
+    pub fn good(&mut self) -> bool {
         self.in_a_row = 0;
         self.alike = None;
+        self.vouched = 0;
         self.since = None;
         self.hold_until = None;
         self.spoke = true;
         self.down_since.take().is_some()
+    }
+
+    /// A witness spoke for the vendor: what fails from now on is to blame itself, and it takes more to doubt that.
+    pub fn vouched(&mut self, before: u32) {
+        self.vouched = before + 1;
+    }
+
+    /// How often that was since another answer was good.
+    pub fn vouches(&self) -> u32 {
+        self.vouched
+    }
+
+    /// The vendor's throttle spoke: the vendor is there, and the wait that it asks for is no outage.
+    pub fn throttled(&mut self) {
+        self.spoke = true;
+        self.since = None;
+    }
+
+    /// Whether so many failed in a row that the vendor seems to be down.
+    pub fn is_many(&self) -> bool {
+        self.in_a_row >= FAILURES_DOWN
+    }
+
+    /// Whether the vendor counts as down.
+    pub fn is_down(&self) -> bool {
+        self.down_since.is_some()
+    }
+
+    /// Failures of one kind in a row.
+    pub fn times_alike(&self) -> u32 {
+        self.alike.as_ref().map_or(0, |alike| alike.times)
+    }
+
+    /// The queries that failed so.
+    pub fn suspects(&self) -> &[String] {
+        self.alike.as_ref().map_or(&[], |alike| &alike.queries)
+    }
+
+    /// How long a vendor in trouble is left alone.
+    pub fn pause_ms(&self, jitter: f64) -> i64 {
+        let tries = self.in_a_row.saturating_sub(FAILURES_DOWN) + 3;
+        backoff_ms(if self.spoke { tries } else { tries.min(SILENT_TRIES) }, jitter)
+    }
+
+    /// So many queries that fail alike mean all of them.
+    fn alike_max(&self) -> u32 {
+        ALIKE_MAX << self.vouched.min(ALIKE_DOUBLED_MAX)
     }
 
     /// Until when nothing may be sent because the vendor is down; then one request at a time may.
@@ -49,19 +109,22 @@ impl Failures {
         (in_flight > 0).then(|| now + crate::limits::WAIT_SLICE_MS)
     }
 
-    fn add(&mut self, failure: Failure, query: &str, now: Moment) -> u32 {
+    fn add(&mut self, failure: Failure, query: &str, now: Moment) {
         self.since.get_or_insert(now);
         if failure == Failure::Trouble {
             self.in_a_row += 1;
         } else {
             self.spoke = true;
         }
-        let count = match self.alike.take() {
-            Some((kind, count, last)) if kind == failure => count + u32::from(last != query || failure == Failure::Key),
-            _ => 1,
-        };
-        self.alike = Some((failure, count, query.to_owned()));
-        count
+        let alike_max = self.alike_max() as usize;
+        if self.alike.as_ref().is_none_or(|alike| alike.failure != failure) {
+            self.alike = Some(Alike { failure, times: 0, queries: Vec::new() });
+        }
+        let Some(alike) = &mut self.alike else { return };
+        alike.times += 1;
+        if alike.queries.len() < alike_max && !alike.queries.iter().any(|known| known == query) {
+            alike.queries.push(query.to_owned());
+        }
     }
 
     /// Whether the vendor has been silent for longer than it may be.
@@ -81,23 +144,24 @@ impl Run {
         }
         let failure = kind(fault);
         if failure == Failure::Throttled {
+            self.failures.throttled();
             self.queue.push_first(work);
             return;
         }
         let label = work.ask.label();
-        let alike = match work.ask {
-            // A vendor may refuse years that it has no options for: that says nothing of the next one.
-            Ask::Listing(ListingAsk::Year(_)) if failure == Failure::Refused => 1,
-            _ => self.failures.add(failure, &label, now),
-        };
-        let down = self.failures.in_a_row >= FAILURES_DOWN;
+        // A vendor may refuse years that it has no options for: that says nothing of the next one.
+        if !matches!(work.ask, Ask::Listing(ListingAsk::Year(_))) || failure != Failure::Refused {
+            self.failures.add(failure, &label, now);
+        }
         if failure == Failure::Trouble && self.failures.too_long(now) {
             self.stop(Stop::at_vendor(format!("the vendor cannot be reached: {fault}")));
             return;
         }
-        if down && failure == Failure::Trouble {
-            self.vendor_down(fault, now);
+        if let Ask::Canary(symbol) = work.ask {
+            self.witness_failed(symbol, failure, fault, now);
+            return;
         }
+        let down = failure == Failure::Trouble && self.is_in_doubt(fault, now);
         work.tries += 1;
         let asks = match (work.ask.is_expiry(), self.is_probing()) {
             (false, _) => Asks::One,
@@ -106,8 +170,27 @@ impl Run {
         };
         // A vendor that has not said a word yet is asked often, and given up soon: most likely a slip of the pen.
         let tries = if self.failures.spoke { work.tries } else { work.tries.min(SILENT_TRIES) };
-        let circumstance = Circumstance { tries, alike, down, asks, jitter: self.random.f64() };
-        match judge(failure, now, circumstance) {
+        let alike = u32::try_from(self.failures.suspects().len()).unwrap_or(u32::MAX);
+        let circumstance = Circumstance {
+            tries,
+            alike: if failure == Failure::Key { self.failures.times_alike() } else { alike },
+            alike_max: self.failures.alike_max(),
+            vouched: self.failures.vouched > 0,
+            down,
+            asks,
+            jitter: self.random.f64(),
+        };
+        let mut verdict = judge(failure, now, circumstance);
+        if let Verdict::AskWitness { or } = verdict {
+            // In vain, or to no purpose where somebody is asked already: the answer will come to this query too.
+            let asked = self.ask_witness(if failure == Failure::Trouble { About::Trouble } else { About::Refusals });
+            verdict = if asked.is_some() {
+                Verdict::Again { at: now + backoff_ms(tries, circumstance.jitter), counts: failure != Failure::Trouble }
+            } else {
+                or.into()
+            };
+        }
+        match verdict {
             Verdict::Again { at, counts } => {
                 work.tries -= u32::from(!counts);
                 if !down {
@@ -124,11 +207,27 @@ impl Run {
             Verdict::BySymbol { for_all } => self.fall_back(work, for_all, fault),
             Verdict::GiveUp => self.give_up(work, fault, now),
             Verdict::StopKey => self.stop(Stop::at_key(fault.to_string())),
-            Verdict::StopVendor => {
-                let words = format!("{alike} queries in a row failed alike, the last one {label}: {fault}");
-                self.stop(Stop::at_vendor(words));
-            }
+            Verdict::StopVendor => self.stop_alike(&label, fault),
+            Verdict::AskWitness { .. } => {}
         }
+    }
+
+    /// Ends a run in which everything fails alike.
+    pub(super) fn stop_alike(&mut self, label: &str, fault: &Fault) {
+        let alike = self.failures.suspects().len();
+        self.stop(Stop::at_vendor(format!("{alike} queries in a row failed alike, the last one {label}: {fault}")));
+    }
+
+    /// Whether so much failed that it says nothing of a single query. It may still be those queries alone: somebody
+    /// else is asked before the vendor counts as down.
+    fn is_in_doubt(&mut self, fault: &Fault, now: Moment) -> bool {
+        if !self.failures.is_many() {
+            return false;
+        }
+        if self.failures.is_down() || self.ask_witness(About::Trouble).is_none() {
+            self.vendor_down(fault, now);
+        }
+        true
     }
 
     /// Ends a run that was told to ask for expiries only, of a vendor that does not answer them.
@@ -138,10 +237,8 @@ impl Run {
         self.stop(Stop::at_vendor(words.to_owned()));
     }
 
-    fn vendor_down(&mut self, fault: &Fault, now: Moment) {
-        let tries = self.failures.in_a_row - FAILURES_DOWN + 3;
-        let tries = if self.failures.spoke { tries } else { tries.min(SILENT_TRIES) };
-        self.failures.hold_until = Some(now + backoff_ms(tries, self.random.f64()));
+    pub(super) fn vendor_down(&mut self, fault: &Fault, now: Moment) {
+        self.failures.hold_until = Some(now + self.failures.pause_ms(self.random.f64()));
         if self.failures.down_since.is_none() {
             self.failures.down_since = Some(now);
             self.clear_runway(now);
@@ -177,14 +274,16 @@ impl Run {
     }
 
     fn give_up(&mut self, work: Work, fault: &Fault, now: Moment) {
-        let tries = work.tries;
+        let (tries, work_is_probe) = (work.tries, work.ask.is_expiry() && self.is_probing());
         match work.ask {
             // Refused time and again: the vendor has no such year.
             Ask::Listing(ask @ ListingAsk::Year(_)) if matches!(fault, Fault::Refused { .. }) => {
                 self.take_names(ask, Vec::new());
             }
             Ask::Listing(_) => self.stop(Stop::at_vendor(format!("the listing cannot be had: {fault}"))),
-            Ask::Canary(symbol) => self.canary_failed(symbol, now),
+            Ask::Canary(_) => {} // its failures are judged elsewhere
+            // It has shown nothing of the expiries that were not asked for yet.
+            Ask::Bars(pages, _) if work_is_probe => self.probe_again(pages.query()),
             Ask::Bars(pages, _) => {
                 let symbols = match pages.query() {
                     Query::Symbol(symbol) => vec![symbol.clone()],

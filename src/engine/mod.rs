@@ -14,6 +14,7 @@ mod orders;
 mod planning;
 mod queue;
 mod shutdown;
+mod witness;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -36,10 +37,10 @@ use crate::domain::run::{Ending, Identity};
 use crate::http::Transport;
 use crate::limits::{
     ANNOUNCED_AHEAD, BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX,
-    SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
+    RUNS_SHIFTED_MAX, SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
-use crate::store::{Batch, Epoch, Order, Store, StoreError};
+use crate::store::{Batch, Epoch, Order, RunRow, Store, StoreError};
 use commit::Committing;
 use doubt::Doubt;
 use failures::Failures;
@@ -49,6 +50,7 @@ use listing::Listing;
 use planning::Scope;
 use queue::Queue;
 use shutdown::Stop;
+use witness::Witnesses;
 
 /// The outside of a run. Tests put simulated parts here, and nowhere else.
 #[derive(Clone)]
@@ -90,8 +92,6 @@ pub struct Settings {
     pub api: String,
     /// Who runs.
     pub identity: Identity,
-    /// Who ran last on this store.
-    pub earlier: Option<Identity>,
     /// Seed of the back-off's jitter.
     pub seed: u64,
 }
@@ -175,6 +175,7 @@ struct Run {
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     orders: Option<BoxFuture<'static, Result<Vec<Order>, StoreError>>>,
     doubt: Doubt,
+    witnesses: Witnesses,
     failures: Failures,
     stop: Option<Stop>,
     /// A person wants nothing sent until told otherwise.
@@ -191,15 +192,22 @@ struct Run {
 impl Run {
     async fn load(ports: Ports, settings: Settings, epoch: Epoch, feed: Feed) -> Result<Run, StoreError> {
         let now = ports.clock.now();
-        let mut loaded = ports.store.load(now - RETRY_AFTER_S_MAX * SECOND_MS).await?;
-        // Times of the last run are brought into this run's time, in case the wall clock was stepped (C2).
-        let shift_ms = settings.earlier.as_ref().map_or(0, |run| crate::clock::shift_ms(run, &settings.identity));
-        let counted = loaded.counted.iter().map(|counted| {
+        // Times of earlier runs are brought into this run's time, in case the wall clock was stepped since (C2). They
+        // stay as they were written: each run's own line says what its times are measured against.
+        let frame = settings.identity.frame();
+        let runs = ports.store.runs(RUNS_SHIFTED_MAX).await?;
+        let shift_of = |run: &RunRow| frame.shift_ms(&run.identity.frame());
+        let oldest_ms = runs.iter().map(shift_of).fold(0, i64::max);
+        let loaded = ports.store.load(now - RETRY_AFTER_S_MAX * SECOND_MS - oldest_ms).await?;
+        let counted = loaded.counted.iter().map(|(of, counted)| {
+            let run = runs.iter().find(|run| run.epoch == *of).or(runs.last());
+            let shift_ms = run.map_or(0, shift_of);
             let delay_ms = if counted.done == counted.sent { UNKNOWN_DELAY_MS } else { 0 };
             Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms + delay_ms }
         });
-        loaded.throttle.cooldown_until = loaded.throttle.cooldown_until.map(|until| until + shift_ms);
-        let governor = Governor::new(with_ahead(settings.pace), loaded.throttle.clone(), counted);
+        let newest = runs.iter().find(|run| run.epoch != epoch).map(|run| run.identity.frame());
+        let throttle = loaded.throttle.moved_to(frame.clone(), newest.as_ref());
+        let governor = Governor::new(with_ahead(settings.pace), throttle, counted);
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
             listing: Some(Listing::start(&loaded.ability, loaded.listing.as_ref(), now)),
@@ -219,6 +227,7 @@ impl Run {
             flights: FuturesUnordered::new(),
             orders: None,
             doubt: Doubt::default(),
+            witnesses: Witnesses::default(),
             failures: Failures::default(),
             stop: None,
             paused: false,

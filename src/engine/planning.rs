@@ -1,6 +1,9 @@
 //! From the ledger to the queue.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use jiff::civil::Date;
 
 use super::{QueryMode, Run};
 use crate::domain::ability::Proven;
@@ -15,6 +18,8 @@ use crate::domain::tally::Tally;
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     wanted: Vec<Wanted>,
+    /// Where in `wanted` an expiry is.
+    expiries: HashMap<(Currency, Date), Range<usize>>,
     open: HashSet<Symbol>,
     counts: HashMap<Currency, (u64, u64)>,
     chains: Chains,
@@ -55,8 +60,8 @@ impl Scope {
     /// Options asked for and not known yet, of one expiry, in order.
     pub fn open_of(&self, query: &Query) -> Vec<Symbol> {
         let Query::Expiry(currency, expiry) = query else { return Vec::new() };
-        let same = |wanted: &&Wanted| wanted.expiry == *expiry && wanted.currency == *currency;
-        let open = self.wanted.iter().filter(same).filter(|wanted| self.open.contains(&wanted.symbol));
+        let place = self.expiries.get(&(currency.clone(), *expiry)).cloned().unwrap_or_default();
+        let open = self.wanted[place].iter().filter(|wanted| self.open.contains(&wanted.symbol));
         open.map(|wanted| wanted.symbol.clone()).collect()
     }
 }
@@ -66,6 +71,10 @@ impl Run {
     pub(super) fn plan(&mut self) {
         let now = self.now();
         let currencies = self.currencies();
+        if !currencies.iter().all(|currency| self.ability.asked_for.contains(currency)) {
+            self.ability.asked_for.extend(currencies.iter().cloned());
+            self.batch.ability = Some(self.ability.clone());
+        }
         let horizon = Horizon { now, empty_days: self.settings.empty_days };
         let mut wanted = plan::wanted(&self.records, &currencies, horizon);
         wanted.truncate(self.settings.limit.unwrap_or(usize::MAX));
@@ -81,8 +90,9 @@ impl Run {
             counts.entry(currency.clone()).or_default();
         }
         let open = wanted.iter().map(|option| option.symbol.clone()).collect();
-        self.scope = Scope { chains: Chains::of(&self.records), wanted, open, counts, probes: 0 };
-        self.doubt.know_from(&self.records);
+        let (chains, expiries) = (Chains::of(&self.records), expiries(&wanted));
+        self.scope = Scope { chains, wanted, expiries, open, counts, probes: 0 };
+        self.witnesses.know_from(&self.records);
         let requests = self.queue_queries();
         let before = Before { tallies: Tally::of(&self.records), bytes: self.settings.store_bytes };
         self.tell(Event::Planned { before: Some(before), todo, requests });
@@ -192,4 +202,16 @@ impl Run {
         let requests = self.queue_queries();
         self.tell(Event::Planned { before: None, todo: Vec::new(), requests });
     }
+}
+
+/// Where each expiry's options are: they are wanted one expiry after another.
+fn expiries(wanted: &[Wanted]) -> HashMap<(Currency, Date), Range<usize>> {
+    let mut places = HashMap::new();
+    let mut start = 0;
+    for chain in wanted.chunk_by(|a, b| a.expiry == b.expiry && a.currency == b.currency) {
+        let end = start + chain.len();
+        places.insert((chain[0].currency.clone(), chain[0].expiry), start..end);
+        start = end;
+    }
+    places
 }

@@ -88,6 +88,14 @@ impl Queue {
         self.ready.pop_front()
     }
 
+    /// Takes the canary out. Whether it was there.
+    pub fn drop_canary(&mut self) -> bool {
+        let before = self.len();
+        self.urgent.retain(|work| !work.is_canary());
+        self.later.retain(|_, work| !work.is_canary());
+        self.len() < before
+    }
+
     /// Lets only the canary go, or everything again.
     pub fn canary_only(&mut self, only: bool) {
         self.canary_only = only;

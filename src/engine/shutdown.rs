@@ -1,12 +1,16 @@
 //! How a run ends: finish what is under way, write it, say what is left.
 
+use std::time::Duration;
+
+use super::commit::retry_pause_ms;
 use super::{Report, Run};
 use crate::domain::event::Event;
-use crate::domain::ledger::OptionState;
+use crate::domain::instrument::Currency;
+use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::moment::Moment;
 use crate::domain::plan::{self, Horizon};
 use crate::domain::run::Ending;
-use crate::limits::STOP_MS_MAX;
+use crate::limits::{STOP_MS_MAX, STORE_AWAY_MS_MAX};
 use crate::store::{RunEnd, StoreError};
 
 /// Why a run ends before its work does.
@@ -81,7 +85,7 @@ impl Run {
         {
             return false;
         }
-        if self.believe_rest() {
+        if self.ask_for_the_last() {
             self.start_commit(now);
             return false;
         }
@@ -91,6 +95,9 @@ impl Run {
     /// Writes the end, gives the lease back, and says how it ended.
     pub(super) async fn close(mut self) -> Result<Report, StoreError> {
         let now = self.now();
+        // A call that is polled no more may be next in line for the store's connection: `end` would wait behind it for ever.
+        self.orders = None;
+        self.committing = None;
         let report = self.report(now);
         self.tell(Event::Ended {
             ending: report.ending,
@@ -99,8 +106,23 @@ impl Run {
         });
         let progress = Some(self.feed.progress_json());
         let end = RunEnd { at: now, ending: report.ending, progress };
-        self.ports.store.end(self.epoch, &end).await?;
+        self.write_end(&end).await?;
         Ok(report)
+    }
+
+    /// As stubborn as a commit (B3): an end that is not written leaves a run that seems to have died.
+    async fn write_end(&self, end: &RunEnd) -> Result<(), StoreError> {
+        let patience_ms = if self.stop.is_some() { STOP_MS_MAX } else { STORE_AWAY_MS_MAX };
+        let mut failures = 0;
+        loop {
+            match self.ports.store.end(self.epoch, end).await {
+                Err(StoreError::Away { .. } | StoreError::Full { .. }) if end.at.until_ms(self.now()) < patience_ms => {
+                    tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures))).await;
+                    failures += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     fn report(&self, now: Moment) -> Report {
@@ -113,7 +135,11 @@ impl Run {
             return Report { ending: stop.ending, words, resume_after: stop.resume_after };
         }
         let currencies = self.currencies();
-        let mine = || self.records.iter().filter(|record| currencies.contains(&record.currency));
+        // A listed name that does not parse may be of any currency: it is every run's business (X6).
+        let is_mine = |record: &&OptionRecord| {
+            currencies.contains(&record.currency) || (record.listed && record.instrument.is_none())
+        };
+        let mine = || self.records.iter().filter(is_mine);
         let attention = mine().filter(|record| record.state == OptionState::Attention).count();
         let horizon = Horizon { now, empty_days: self.settings.empty_days };
         let pending = plan::wanted(&self.records, &currencies, horizon).len();
@@ -124,6 +150,9 @@ impl Run {
                  `chainfill retry --attention` asks again"
             );
             (Ending::Attention, words)
+        } else if listed == 0 {
+            let asked: Vec<&str> = currencies.iter().map(Currency::as_str).collect();
+            (Ending::Vendor, format!("the vendor lists no option of {}; nothing was fetched", asked.join(", ")))
         } else if pending > 0 {
             (Ending::Complete, format!("done as far as asked; {pending} of {listed} options are still to be fetched"))
         } else {

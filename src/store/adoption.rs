@@ -29,6 +29,9 @@ pub(super) const COLUMNS: [&str; 14] = [
     "downloaded_at",
 ];
 
+/// Those of them that may be empty in a bar.
+pub(super) const VALUES: [&str; 5] = ["price_open", "price_high", "price_low", "price_close", "volume_traded"];
+
 /// How the table writes call and put. An older script's way is kept, or people's queries would find half.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Style {

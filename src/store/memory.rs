@@ -185,7 +185,7 @@ impl Store for MemoryStore {
         let tables = self.tables();
         for (symbol, bars) in &tables.bars {
             for bar in bars.values() {
-                each(symbol, bar);
+                each(symbol, Ok(bar));
             }
         }
         Ok(())
@@ -203,14 +203,15 @@ impl Outside for MemoryStore {
         let newest = tables.attempts.values().map(|tried| tried.attempt.sent).max().unwrap_or_default();
         let unsent = |tried: &&Tried| tried.settled.as_ref().is_none_or(|settled| settled.outcome != "unsent");
         let is_due = |record: &&OptionRecord| record.listed && due_at(record).is_some_and(|at| at <= now.0);
-        let due = tables.ledger.values().filter(is_due).count();
+        let due: Vec<_> = tables.ledger.values().filter(is_due).map(|record| (record.currency.clone(), 1)).collect();
         let tallies: Vec<Tally> = tables.tallies.values().cloned().collect();
+        let within = tables.counted(newest - counted_span_ms(&tables.throttle));
         Ok(Glance {
-            open: open_count(&tallies, i64::try_from(due).unwrap_or(i64::MAX)),
+            open: open_count(&tallies, &due, &tables.ability),
             tallies,
             run: tables.newest_run(),
             throttle: tables.throttle.clone(),
-            counted: tables.counted(newest - counted_span_ms(&tables.throttle)),
+            counted: within.into_iter().map(|(_, counted)| counted).collect(),
             ability: tables.ability.clone(),
             listing: tables.newest_listing(),
             bytes: 0,
@@ -354,7 +355,7 @@ impl Tables {
         }
         for entry in fold.written() {
             let bars = self.bars.entry(entry.record.symbol.clone()).or_default();
-            bars.extend(entry.writes.iter().map(|(date, write)| (*date, write.candle.clone())));
+            bars.extend(entry.writes.iter().map(|write| (write.candle.date, write.candle.clone())));
         }
         for entry in fold.changed() {
             self.ledger.insert(entry.record.symbol.clone(), entry.record.clone());
@@ -370,9 +371,10 @@ impl Tables {
         }
     }
 
-    fn counted(&self, since: Moment) -> Vec<Counted> {
-        let mut counted: Vec<Counted> = self.attempts.values().filter_map(|tried| tried.counted(since)).collect();
-        counted.sort_by_key(|counted| (counted.done, counted.sent));
+    fn counted(&self, since: Moment) -> Vec<(Epoch, Counted)> {
+        let with_epoch = |((epoch, _), tried): (&(i64, i64), &Tried)| Some((Epoch(*epoch), tried.counted(since)?));
+        let mut counted: Vec<_> = self.attempts.iter().filter_map(with_epoch).collect();
+        counted.sort_by_key(|(_, counted)| (counted.done, counted.sent));
         counted.split_off(counted.len().saturating_sub(LOG_REQUESTS_MAX))
     }
 

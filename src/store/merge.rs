@@ -23,8 +23,10 @@ pub(super) struct Entry {
     pub(super) record: OptionRecord,
     /// Its bars after, by date.
     rows: Vec<Candle>,
+    /// Dates of rows that are no bars: a bar that comes in takes such a row's place.
+    odd: Vec<jiff::civil::Date>,
     /// What must be written, by date.
-    pub(super) writes: BTreeMap<jiff::civil::Date, Write>,
+    pub(super) writes: Vec<Write>,
 }
 
 /// A bar to be written.
@@ -42,7 +44,14 @@ impl Fold {
         let record =
             before.clone().unwrap_or_else(|| OptionRecord { listed: false, ..OptionRecord::listed(symbol.clone()) });
         self.places.insert(symbol.clone(), self.entries.len());
-        self.entries.push(Entry { before, record, rows, writes: BTreeMap::new() });
+        self.entries.push(Entry { before, record, rows, odd: Vec::new(), writes: Vec::new() });
+    }
+
+    /// Takes in that an option's row of that date is no bar: a price that is no number, or an odd time (B14).
+    pub(super) fn know_odd(&mut self, symbol: &Symbol, date: jiff::civil::Date) {
+        if let Some(entry) = self.places.get(symbol).and_then(|at| self.entries.get_mut(*at)) {
+            entry.odd.push(date);
+        }
     }
 
     /// Whether an option was taken in.
@@ -97,6 +106,8 @@ impl Fold {
 
 impl Entry {
     fn take_bars(&mut self, news: &OptionNews, applied: &mut Applied) {
+        self.rows.reserve(news.candles.len());
+        self.writes.reserve(news.candles.len());
         for candle in &news.candles {
             let replaces = match self.rows.binary_search_by_key(&candle.date, |row| row.date) {
                 Ok(at) if self.rows[at] == *candle => {
@@ -111,18 +122,13 @@ impl Entry {
                 Err(at) => {
                     self.rows.insert(at, candle.clone());
                     applied.inserted += 1;
-                    false
+                    self.odd.contains(&candle.date)
                 }
             };
             let write = Write { candle: candle.clone(), data_source: news.data_source, at: news.at, replaces };
-            match self.writes.entry(candle.date) {
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    place.insert(write);
-                }
-                std::collections::btree_map::Entry::Occupied(mut place) => {
-                    let replaces = place.get().replaces;
-                    place.insert(Write { replaces, ..write });
-                }
+            match self.writes.binary_search_by_key(&candle.date, |write| write.candle.date) {
+                Ok(at) => self.writes[at] = Write { replaces: self.writes[at].replaces, ..write },
+                Err(at) => self.writes.insert(at, write),
             }
         }
         let record = &mut self.record;
@@ -135,7 +141,7 @@ pub(super) fn count_rows(record: &mut OptionRecord, rows: &[Candle]) {
     record.row_count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     record.first_bar = rows.first().map(|row| row.date);
     record.last_bar = rows.last().map(|row| row.date);
-    record.print = rows.iter().fold(Print::default(), |sum, row| sum.plus(row.print(&record.symbol)));
+    record.print = Print::of(&record.symbol, rows);
 }
 
 /// What a batch adds to the tallies, by currency.

@@ -71,15 +71,15 @@ pub trait Store: Outside {
     /// Where the store cannot be read.
     async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError>;
 
-    /// Hands every bar in the table to `each`, by symbol, then by date.
+    /// Hands every row of the table to `each`, by symbol, then by date; those that are no bars after the bars.
     ///
     /// # Errors
-    /// Where the store cannot be read, or holds what cannot be a candle.
+    /// Where the store cannot be read.
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError>;
 }
 
-/// Takes bars, one after another.
-pub type EachBar<'a> = dyn FnMut(&Symbol, &Candle) + Send + 'a;
+/// Takes rows, one after another: the bar that a row is, or why it is none.
+pub type EachBar<'a> = dyn FnMut(&Symbol, Result<&Candle, &str>) + Send + 'a;
 
 /// A wish to hold a store.
 #[derive(Clone, Debug)]
@@ -215,9 +215,9 @@ pub struct Loaded {
     pub records: Vec<OptionRecord>,
     /// What the governor knew.
     pub throttle: governor::Memory,
-    /// Requests that the vendor may still count, oldest first; those with an unknown outcome count, as
-    /// done when they left.
-    pub counted: Vec<Counted>,
+    /// Requests that the vendor may still count, oldest first, each in the time of its run; those with an unknown
+    /// outcome count, as done when they left.
+    pub counted: Vec<(Epoch, Counted)>,
     /// What was found out about the vendor.
     pub ability: Ability,
     /// The newest listing.

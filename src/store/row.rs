@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::ListingRow;
 use super::text::plain;
+use crate::domain::ability::Ability;
 use crate::domain::candle::Print;
 use crate::domain::governor::Memory;
 use crate::domain::instrument::{Currency, Instrument, Symbol};
@@ -105,9 +106,12 @@ pub(super) fn order_of(text: &str) -> Option<Order> {
     serde_json::from_str(text).ok()
 }
 
-/// Options that a run would ask for now.
-pub(super) fn open_count(tallies: &[super::Tally], due: i64) -> u64 {
-    tallies.iter().map(|tally| tally.pending).sum::<u64>() + u64::try_from(due).unwrap_or(0)
+/// Options that a run would ask for now, of the currencies that were ever asked for. `due`: those that can bring news
+/// again.
+pub(super) fn open_count(tallies: &[super::Tally], due: &[(Currency, u64)], ability: &Ability) -> u64 {
+    let pending = tallies.iter().map(|tally| (&tally.currency, tally.pending));
+    let all = pending.chain(due.iter().map(|(currency, count)| (currency, *count)));
+    all.filter(|(currency, _)| ability.is_asked_for(currency)).map(|(_, count)| count).sum()
 }
 
 impl ListingRow {

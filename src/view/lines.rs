@@ -9,13 +9,14 @@
 //! "symbol":"ETH-12APR24-3100-C","index":401,"total":6738,"state":"stored","was":"pending","rows":12,…}`.
 //! `event` is one of `started`, `listed`, `planned`, `face_found`, `answered`, `stored`, `revised`, `failed`,
 //! `cooldown`, `resumed`, `learned` (with `lesson`), `down`, `up`, `doubted`, `settled`, `store_away`,
-//! `store_back`, `stopping`, `ended`, `summary`; the other fields are those of
+//! `store_back`, `stopping`, `ended`, `summary`, `milestone` (behind the `stored` that reached it); the other fields are those of
 //! [`Event`]. Times are RFC 3339 in UTC with milliseconds, spans end in `_ms` or `_s`. A request that leaves has no
 //! line of its own: its `answered` says all of it.
 
 use std::io::Write;
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::json;
 use super::numbers::{grouped, percent_tight};
@@ -23,9 +24,10 @@ use super::summary::Summary;
 use super::words;
 use crate::domain::event::Event;
 use crate::domain::forecast;
+use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
 use crate::domain::progress::{Progress, View};
-use crate::limits::PROGRESS_LINE_OPTIONS;
+use crate::limits::{PROGRESS_LINE_OPTIONS, SECOND_MS};
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub enum Form {
 pub enum Level {
     /// All of them.
     All,
-    /// The start, cooldowns, what needs attention, the end and the summary.
+    /// The start, cooldowns, milestones, what needs attention, the end and the summary.
     Summary,
 }
 
@@ -53,6 +55,8 @@ pub struct Lines {
     tz: TimeZone,
     lost: Lost,
     counted: u64,
+    /// The last second's stamp: thousands of lines share it.
+    stamp: (i64, String),
 }
 
 /// Why lines are lost, if they are. Shared with whoever wants to tell it.
@@ -69,7 +73,7 @@ impl Lost {
 impl Lines {
     /// Lines of that form, with times in that zone.
     pub fn new(out: Box<dyn Write + Send>, form: Form, tz: TimeZone) -> Lines {
-        Lines { out, form, level: Level::All, tz, lost: Lost::default(), counted: 0 }
+        Lines { out, form, level: Level::All, tz, lost: Lost::default(), counted: 0, stamp: (i64::MIN, String::new()) }
     }
 
     /// The same, but only so much is told.
@@ -88,6 +92,9 @@ impl Lines {
             && let Some(words) = words::of(event, at, progress, &self.tz)
         {
             self.stamped(at, &words);
+        }
+        if let Some(passed) = &progress.passed {
+            self.stamped(at, &words::milestone(passed));
         }
         if let Event::Stored(done) = event
             && done.index > 0
@@ -109,22 +116,28 @@ impl Lines {
             return;
         }
         if self.level == Level::All || words::is_main(event) {
-            self.write(&json::line(Some(at), event));
+            self.write(&(json::line(Some(at), event) + "\n"));
+        }
+        if let Some(passed) = &progress.passed {
+            self.write(&(json::line(Some(at), &MilestoneLine { event: "milestone", passed }) + "\n"));
         }
         if let Event::Ended { .. } = event {
-            self.write(&json::line(Some(at), &Summary::of(progress, at)));
+            self.write(&(json::line(Some(at), &Summary::of(progress, at)) + "\n"));
         }
     }
 
     fn stamped(&mut self, at: Moment, words: &str) {
-        let stamp = at.stamp(&self.tz);
-        self.write(&format!("{stamp} {words}"));
+        let second = at.0.div_euclid(SECOND_MS);
+        if self.stamp.0 != second {
+            self.stamp = (second, at.stamp(&self.tz));
+        }
+        let line = [&self.stamp.1, " ", words, "\n"].concat();
+        self.write(&line);
     }
 
     /// A broken pipe or a full disk must not end a run of twenty hours: the first error is kept, the lines after it
     /// are tried all the same, because a disk may have room again (P5, B12).
     fn write(&mut self, line: &str) {
-        let line = format!("{line}\n");
         if let Err(error) = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()) {
             let _ = self.lost.0.set(error.to_string()); // the first one says why; those after it say the same
         }
@@ -138,6 +151,14 @@ impl View for Lines {
             Form::Json => self.json(at, event, progress),
         }
     }
+}
+
+/// `{"event":"milestone","currency":"ETH","percent":25,"options":1685,"of":6738}`.
+#[derive(Serialize)]
+struct MilestoneLine<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    passed: &'a Passed,
 }
 
 /// `Progress: 12.3% | Requests: 812 | Records: 9,120 | Left: 14 h 2 min - 15 h 26 min`.

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::drawing;
 use super::summary::Summary;
+use super::title::{self, Title};
 use super::words;
 use crate::domain::event::Event;
 use crate::domain::moment::Moment;
@@ -43,6 +44,8 @@ pub struct Scene {
     pub tz: TimeZone,
     /// Whether to use colour.
     pub color: bool,
+    /// The terminal's title, where one is wanted.
+    pub title: Option<Title>,
     /// The time: the countdown ticks while nothing happens.
     pub now: Box<dyn Fn() -> Moment + Send>,
 }
@@ -89,6 +92,9 @@ impl View for Live {
         {
             self.tell(News::Above(format!("{} {words}", at.time_of_day(&self.tz, at))));
         }
+        if let Some(passed) = &progress.passed {
+            self.tell(News::Above(format!("{} {}", at.time_of_day(&self.tz, at), words::milestone(passed))));
+        }
         let turned = self.phase != progress.phase;
         if turned || self.drawn_at.until_ms(at) >= DRAW_MS_MIN {
             (self.drawn_at, self.phase) = (at, progress.phase);
@@ -120,7 +126,7 @@ fn is_told_above(event: &Event) -> bool {
 }
 
 fn draw_until_the_end(scene: Scene, news: &Receiver<News>) {
-    let Scene { target, width, tz, color, now } = scene;
+    let Scene { target, width, tz, color, mut title, now } = scene;
     let mut screen = Screen::new(target);
     let mut progress = Progress::default();
     loop {
@@ -131,6 +137,9 @@ fn draw_until_the_end(scene: Scene, news: &Receiver<News>) {
             Err(RecvTimeoutError::Disconnected) => break,
         }
         screen.draw(&drawing::draw(&progress, now(), &tz, width(), color));
+        if let Some(title) = &mut title {
+            title.set(title::words(&progress, now()));
+        }
     }
     screen.end();
 }
@@ -205,6 +214,7 @@ mod tests {
             width: Box::new(|| 80),
             tz: TimeZone::UTC,
             color: false,
+            title: None,
             now: Box::new(|| Moment(60_000)),
         };
         let mut live = Live::new(scene);

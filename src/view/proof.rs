@@ -16,6 +16,9 @@ use crate::domain::proof::{Checked, Finding, Wrong};
 pub struct ProofPage {
     /// What was checked, by currency.
     pub currencies: Vec<Checked>,
+    /// Currencies that are listed and were never asked for: nothing of them is missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Checked>,
     /// Everything that is not as it must be.
     pub findings: Vec<Finding>,
     /// The sum of all rows' prints, in hexadecimal: two archives with the same one hold the same rows.
@@ -81,6 +84,12 @@ impl ProofPage {
             table.row(std::iter::once(name).chain([one.listed, one.stored, one.empty, one.rows].map(grouped)));
         }
         table.draw(width).iter().for_each(|line| say(line));
+        if !self.others.is_empty() {
+            let one = |one: &Checked| format!("{} ({})", safe(one.currency.as_str()), grouped(one.listed));
+            let all: Vec<_> = self.others.iter().map(one).collect();
+            say("");
+            wrap(&format!("Listed and never asked for: {}", all.join(", ")), width).iter().for_each(|line| say(line));
+        }
         say("");
         say(&format!("Print of all rows: {}", self.print));
         if !self.findings.is_empty() {
@@ -125,6 +134,7 @@ mod tests {
         });
         ProofPage {
             currencies: vec![checked("ETH", 8_679), checked("BTC", 8_850)],
+            others: Vec::new(),
             findings: findings.collect(),
             print: "8d96b96e00395afd".to_owned(),
         }

@@ -1,5 +1,6 @@
 //! The command line, as a user meets it.
 
+mod echoed;
 mod journey;
 mod ordered;
 mod refusals;

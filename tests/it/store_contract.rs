@@ -15,11 +15,11 @@ use chainfill::domain::ability::{Ability, Proven};
 use chainfill::domain::candle::{Candle, Flaw, Print};
 use chainfill::domain::governor::Memory;
 use chainfill::domain::governor::quota::{Counted, Evidence, Quota};
-use chainfill::domain::instrument::Symbol;
+use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::{Happening, OptionState};
 use chainfill::domain::moment::Moment;
 use chainfill::domain::run::Ending;
-use chainfill::store::{Batch, Epoch, Revision, RunEnd, Store, Tally};
+use chainfill::store::{Batch, Epoch, OptionNews, Revision, RunEnd, Store, Tally};
 
 use facts::{
     T0, attempt, audited, bar, bars, begun, list, loaded, news, no_bars, of_options, plain_bar, settled, symbol,
@@ -52,6 +52,7 @@ contract!(
     a_listing_names_what_is_new_vanished_and_back,
     hostile_text_is_text,
     what_was_learned_outlives_the_run,
+    what_nobody_asked_for_is_not_open,
     the_audit_goes_by_symbol_and_date,
     a_batch_may_speak_of_one_option_twice,
 );
@@ -316,9 +317,15 @@ async fn hostile_text_is_text(home: &Home) {
 async fn what_was_learned_outlives_the_run(home: &Home) {
     // F-T9
     let quota = Quota { requests: 800, window_ms: 3_600_000, evidence: Evidence::Matched, learned_at: T0 };
-    let throttle = Memory { quota: Some(quota), cooldown_until: Some(T0 + 9), refusals: 2, probed_at: None };
-    let ability =
-        Ability { expiry_queries: Proven::Yes, listing_by_year: Proven::No, page_rows: Some(7), probed_at: Some(T0) };
+    let throttle =
+        Memory { quota: Some(quota), cooldown_until: Some(T0 + 9), refusals: 2, probed_at: None, frame: None };
+    let ability = Ability {
+        expiry_queries: Proven::Yes,
+        listing_by_year: Proven::No,
+        page_rows: Some(7),
+        probed_at: Some(T0),
+        ..Ability::default()
+    };
     let store = home.store().await;
     let epoch = begun(&*store).await;
     let batch = Batch {
@@ -339,14 +346,31 @@ async fn what_was_learned_outlives_the_run(home: &Home) {
     let told = loaded(&*store).await;
     assert_eq!((told.throttle, told.ability), (throttle, ability));
     let counted = |sent: i64, done: i64| Counted { sent: T0 + sent, done: T0 + done };
-    assert_eq!(told.counted, [counted(3_000, 3_000), counted(4_000, 4_000), counted(1_000, 9_000)]);
+    assert!(told.counted.iter().all(|(of, _)| *of == epoch));
+    let told_counted: Vec<_> = told.counted.iter().map(|(_, counted)| *counted).collect();
+    assert_eq!(told_counted, [counted(3_000, 3_000), counted(4_000, 4_000), counted(1_000, 9_000)]);
     assert_eq!(store.load(T0 + 2_000).await.unwrap().counted.len(), 2, "only as far back as asked");
     let run = told.run.unwrap();
     assert_eq!((run.epoch, run.ended), (epoch, Some((T0 + 10_000, "limit".to_owned()))));
     assert_eq!((run.identity, run.progress.as_deref()), (facts::identity(1), Some("{\"done\":2}")));
     let glance = store.glance(T0).await.unwrap();
-    assert_eq!((glance.requests, glance.counted), (4, told.counted));
+    assert_eq!((glance.requests, glance.counted), (4, told_counted));
     assert!(!home.has_tables() || glance.bytes > 0);
+}
+
+async fn what_nobody_asked_for_is_not_open(home: &Home) {
+    // Of each currency one option is pending, and one can bring news again.
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    let names = ["ETH-5APR24-100-C", "ETH-5APR24-200-C", "SOL-5APR24-100-C", "SOL-5APR24-200-C"];
+    list(&*store, epoch, &names, T0).await;
+    let traded = |name| OptionNews { at: Moment(1_712_000_000_000), ..bars(name, &["2024-04-01"]) };
+    store.commit(epoch, &of_options(vec![traded(names[0]), traded(names[2])])).await.unwrap();
+    assert_eq!(store.glance(T0).await.unwrap().open, 4);
+    let asked_for = std::iter::once(Currency::stored("ETH")).collect();
+    let batch = Batch { at: T0, ability: Some(Ability { asked_for, ..Ability::default() }), ..Batch::default() };
+    store.commit(epoch, &batch).await.unwrap();
+    assert_eq!(store.glance(T0).await.unwrap().open, 2);
 }
 
 async fn the_audit_goes_by_symbol_and_date(home: &Home) {

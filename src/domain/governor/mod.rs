@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
+use super::run::Frame;
 use crate::limits::{
     BLIND_WAIT_MS_FIRST, BLIND_WAIT_MS_MAX, LOG_REQUESTS_MAX, RAISE_PROBE_MS, RAISE_PROBE_MS_SECOND, RETRY_AFTER_S_MAX,
     SECOND_MS, SERIAL_SUCCESSES, WINDOW_SLACK_MS, WINDOW_SLACK_PARTS,
@@ -117,6 +118,21 @@ pub struct Memory {
     pub refusals: u32,
     /// When one request more than the quota was last tried.
     pub probed_at: Option<Moment>,
+    /// What these times are measured against; `None` in a store that an older version wrote.
+    #[serde(default)]
+    pub frame: Option<Frame>,
+}
+
+impl Memory {
+    /// The same in another run's time. `newest`: what the store's newest run was measured against.
+    #[must_use]
+    pub fn moved_to(&self, frame: Frame, newest: Option<&Frame>) -> Memory {
+        let shift_ms = self.frame.as_ref().or(newest).map_or(0, |earlier| frame.shift_ms(earlier));
+        let moved = |at: Option<Moment>| at.map(|at| at + shift_ms);
+        let quota = self.quota.clone().map(|quota| Quota { learned_at: quota.learned_at + shift_ms, ..quota });
+        let (cooldown_until, probed_at) = (moved(self.cooldown_until), moved(self.probed_at));
+        Memory { quota, cooldown_until, probed_at, refusals: self.refusals, frame: Some(frame) }
+    }
 }
 
 /// What the governor knows and does, for a person.

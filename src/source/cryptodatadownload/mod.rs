@@ -58,7 +58,7 @@ impl Source for CryptoDataDownload {
     fn read(&self, query: &Query, response: &Response) -> Result<Page, Fault> {
         status::check(response, BARS)?;
         let mut page = wire::page(&response.body, query)?;
-        // One option's history fits one answer; the API of 2025 says nothing of pages and has none.
+        // S17: where it does say that there is more, there is. One option's history fits one answer; the API of 2025 says nothing of pages and has none.
         if matches!(query, Query::Symbol(_)) && page.more == More::Unsaid {
             page.more = More::End;
         }

@@ -9,11 +9,13 @@ use crate::source::fault::Fault;
 
 /// Passes a 200; names what every other status means. Only a 200 can ever say "no data" (I1, S11).
 pub(super) fn check(response: &Response, path: &str) -> Result<(), Fault> {
+    let status = response.status;
+    if status == 200 {
+        return Ok(());
+    }
     let said = quoted(&response.body);
     let wait_s = wait_s(response);
-    let status = response.status;
     Err(match status {
-        200 => return Ok(()),
         429 => Fault::Throttled { status, wait_s, said },
         // T8: some throttles hide behind these two; only a stated wait tells.
         403 | 503 if wait_s.is_some() => Fault::Throttled { status, wait_s, said },

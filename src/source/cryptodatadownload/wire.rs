@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::number;
@@ -27,6 +28,16 @@ struct Envelope<'a> {
     pagination: Option<&'a RawValue>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
+}
+
+/// A good answer with bars, and what it may hold besides.
+#[derive(Deserialize)]
+struct Bars<'a> {
+    #[serde(borrow)]
+    result: Vec<Row<'a>>,
+    pagination: Option<Pagination>,
+    #[serde(rename = "detail")]
+    _detail: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -72,33 +83,48 @@ pub(super) fn names(body: &[u8]) -> Result<Vec<Symbol>, Fault> {
 
 /// One page of bars, every row of it checked to be of what was asked.
 pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
-    let (result, pagination) = envelope(body)?;
-    let rows: Vec<Row<'_>> = serde_json::from_str(result.get()).map_err(|error| other_fields(&error))?;
-    let mut seen: HashMap<Cow<'_, str>, Symbol> = HashMap::new();
-    let mut page = Page { rows: Vec::with_capacity(rows.len()), more: more(pagination.as_ref()) };
+    let (rows, pagination) = rows(body)?;
+    let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    let mut page = Page { options: Vec::new(), more: more(pagination.as_ref()) };
     for row in rows {
-        let symbol = match seen.get(&row.symbol) {
-            Some(symbol) => symbol.clone(),
+        let place = match places.get(&row.symbol) {
+            Some(place) => *place,
             None => {
                 // S16, S19: one foreign row spoils the whole answer.
                 let symbol = Symbol::new(&row.symbol);
                 if !query.covers(&symbol) {
                     return Err(other_option(query, &row.symbol));
                 }
-                seen.insert(row.symbol.clone(), symbol.clone());
-                symbol
+                places.insert(row.symbol.clone(), page.options.len());
+                page.options.push((symbol, Vec::new()));
+                page.options.len() - 1
             }
         };
-        let candle = candle(&row).map_err(|what| Fault::BadValue { what: format!("{symbol}: {what}") })?;
-        page.rows.push((symbol, candle));
+        let (symbol, candles) = &mut page.options[place];
+        candles.push(candle(&row).map_err(|what| Fault::BadValue { what: format!("{symbol}: {what}") })?);
     }
     Ok(page)
 }
 
-fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
+/// The rows as they stand there. A good answer is read in one go; any other is read again, piece by piece, to say
+/// what is wrong with it.
+fn rows(body: &[u8]) -> Result<(Vec<Row<'_>>, Option<Pagination>), Fault> {
+    if let Ok(Bars { result, pagination, .. }) = serde_json::from_str(text_of(body)?) {
+        return Ok((result, pagination));
+    }
+    let (result, pagination) = envelope(body)?;
+    let rows = serde_json::from_str(result.get()).map_err(|error| other_fields(&error))?;
+    Ok((rows, pagination))
+}
+
+fn text_of(body: &[u8]) -> Result<&str, Fault> {
     // A byte-order mark is no part of JSON; it does no harm either (S12).
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let text = std::str::from_utf8(body).map_err(|_| malformed("it is not UTF-8", body))?;
+    std::str::from_utf8(body).map_err(|_| malformed("it is not UTF-8", body))
+}
+
+fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
+    let text = text_of(body)?;
     let start = text.trim_start();
     if start.is_empty() {
         return Err(Fault::Malformed { what: "it is empty".into() });
@@ -132,7 +158,7 @@ fn more(pagination: Option<&Pagination>) -> More {
         None => More::Unsaid,
         Some(Pagination { has_more: false, .. }) => More::End,
         Some(Pagination { next_offset: Some(offset), .. }) => More::At(*offset),
-        Some(_) => More::Unsaid,
+        Some(_) => More::Further,
     }
 }
 

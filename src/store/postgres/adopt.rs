@@ -8,7 +8,7 @@ use super::link::Link;
 use super::trouble::Trouble;
 use super::wire::Stamp;
 use super::{commit, read};
-use crate::limits::COMMIT_OPTIONS_MAX;
+use crate::limits::{COMMIT_OPTIONS_MAX, ZONE_AHEAD_MS_MAX};
 use crate::store::Adopted;
 use crate::store::adoption::{Adoption, OldRow, Style};
 use crate::store::merge::Deltas;
@@ -17,7 +17,8 @@ use crate::store::merge::Deltas;
 pub(super) const STYLE: &str = "option_type";
 
 const UNKNOWN: &str = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, \
-     symbol, currency, downloaded_at::timestamptz FROM cryptodatadownload_options_daily AS c WHERE symbol IS NOT NULL \
+     symbol, currency, downloaded_at::timestamptz, \
+     pg_typeof(downloaded_at) = 'timestamp'::regtype FROM cryptodatadownload_options_daily AS c WHERE symbol IS NOT NULL \
      AND NOT EXISTS (SELECT 1 FROM chainfill_option AS o WHERE o.symbol = c.symbol) ORDER BY symbol COLLATE \"C\", date";
 
 /// Finds out how the table writes call and put, and keeps it.
@@ -46,10 +47,13 @@ pub(super) async fn adopt(link: &mut Link) -> Result<Adopted, Trouble> {
         let mut rows = pin!(link.client.query_raw(UNKNOWN, none).await?);
         while let Some(row) = rows.try_next().await? {
             let fetched_at: Option<Stamp> = row.try_get(9).unwrap_or_default();
+            // Without a zone it is taken as early as it can have been: an option that seemed fetched after its expiry,
+            // and was not, would never be asked for again.
+            let ahead_ms = if row.try_get(10)? { ZONE_AHEAD_MS_MAX } else { 0 };
             adoption.add(OldRow {
                 symbol: row.try_get(7)?,
                 currency: row.try_get(8)?,
-                fetched_at: fetched_at.map(|at| at.0),
+                fetched_at: fetched_at.map(|at| at.0 - ahead_ms),
                 candle: read::bar(&row),
             });
         }

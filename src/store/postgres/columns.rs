@@ -99,7 +99,7 @@ impl<'a> BarColumns<'a> {
         for entry in fold.written() {
             let record = &entry.record;
             let terms = record.instrument.as_ref();
-            for write in entry.writes.values() {
+            for write in &entry.writes {
                 let bar = &write.candle;
                 columns.open_ms.push(bar.open_ms);
                 columns.date.push(Day(bar.date));

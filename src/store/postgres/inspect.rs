@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::trouble::Trouble;
-use crate::store::adoption::{CANDLES, COLUMNS};
+use crate::store::adoption::{CANDLES, COLUMNS, VALUES};
 
 /// What to do with a column.
 enum Fit {
@@ -15,7 +15,7 @@ enum Fit {
 }
 
 const COLUMNS_OF_TABLE: &str = "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), \
-     a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' FROM pg_attribute AS a \
+     a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '', a.attnotnull FROM pg_attribute AS a \
      WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 const IS_UNIQUE: &str = "SELECT EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indrelid = to_regclass($1) AND i.indisunique \
@@ -39,6 +39,10 @@ pub(super) async fn inspect(link: &Link) -> Result<Option<String>, Trouble> {
         let (name, kind, is_demanded): (String, String, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         if let Some(at) = missing.iter().position(|column| *column == name) {
             missing.remove(at);
+            // A price that the vendor leaves open is stored as NULL.
+            if row.try_get(3)? && VALUES.contains(&name.as_str()) {
+                widen.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+            }
             match fit(&name, &kind) {
                 Fit::Good => {}
                 Fit::Widen(how) => widen.push(how),

@@ -12,7 +12,7 @@ use super::wire::{Day, Exact};
 use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
-use crate::domain::instrument::Symbol;
+use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::limits::LOG_REQUESTS_MAX;
@@ -25,15 +25,15 @@ const COMMIT: &str = "COMMIT";
 const LEDGER: &str = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
      FROM chainfill_option";
 const MEMORY: &str = "SELECT name, value FROM chainfill_memory";
-const COUNTED: &str = "SELECT sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= $1 \
+const COUNTED: &str = "SELECT epoch, sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= $1 \
      AND (counted OR outcome IS NULL) ORDER BY sent DESC LIMIT $2";
 const LISTING: &str =
     "SELECT fetched_at, names, unparsed, added, vanished FROM chainfill_listing ORDER BY fetched_at DESC LIMIT 1";
 const TALLIES: &str = "SELECT currency, listed, pending, stored, empty, attention, bars FROM chainfill_tally";
 const NUMBERS: &str = "SELECT (SELECT max(sent) FROM chainfill_attempt), \
      (SELECT coalesce(sum(requests), 0)::bigint FROM chainfill_run), \
-     pg_total_relation_size('cryptodatadownload_options_daily'), \
-     (SELECT count(*) FROM chainfill_option WHERE due_at <= $1 AND listed)";
+     pg_total_relation_size('cryptodatadownload_options_daily')";
+const DUE: &str = "SELECT currency, count(*) FROM chainfill_option WHERE due_at <= $1 AND listed GROUP BY currency";
 
 /// The newest runs.
 pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, \
@@ -99,20 +99,24 @@ pub(super) async fn ledger(link: &mut Link) -> Result<Vec<OptionRecord>, Trouble
 
 /// The state of things, cheap.
 pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Trouble> {
-    let [begin, memory, numbers, tallies, counted_sql, listing_sql, run_sql, commit] =
-        link.prepare_all([BEGIN, MEMORY, NUMBERS, TALLIES, COUNTED, LISTING, RUN, COMMIT]).await?;
+    let [begin, memory, numbers, due, tallies, counted_sql, listing_sql, run_sql, commit] =
+        link.prepare_all([BEGIN, MEMORY, NUMBERS, DUE, TALLIES, COUNTED, LISTING, RUN, COMMIT]).await?;
     let mut pipeline = link.pipeline();
     pipeline.add(&begin, vec![]);
     pipeline.add(&memory, vec![]);
-    pipeline.add(&numbers, vec![&now.0]);
+    pipeline.add(&numbers, vec![]);
+    pipeline.add(&due, vec![&now.0]);
     for statement in [&tallies, &listing_sql, &run_sql] {
         pipeline.add(statement, vec![]);
     }
     let mut answers = pipeline.run().await?.skip(1);
     let mut next = || answers.next().unwrap_or_default();
-    let (memory, numbers) = (next(), next());
+    let (memory, numbers, due) = (next(), next(), next());
     let numbers = numbers.first().ok_or_else(|| Trouble::odd("no numbers"))?;
     let throttle: governor::Memory = remembered(&memory, "throttle")?.unwrap_or_default();
+    let ability = remembered(&memory, "ability")?.unwrap_or_default();
+    let count = |row: &Row| Ok((Currency::stored(row.try_get(0)?), row.try_get::<_, i64>(1)?.unsigned_abs()));
+    let due = due.iter().map(count).collect::<Result<Vec<_>, Trouble>>()?;
     let since = Moment(numbers.try_get::<_, Option<i64>>(0)?.unwrap_or(0)) - counted_span_ms(&throttle);
     let most = i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX);
     let mut pipeline = link.pipeline();
@@ -122,19 +126,19 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
     let mut tallies = next().iter().map(tally).collect::<Result<Vec<_>, Trouble>>()?;
     tallies.sort_unstable_by(|a, b| a.currency.cmp(&b.currency));
     Ok(Glance {
-        open: open_count(&tallies, numbers.try_get(3)?),
+        open: open_count(&tallies, &due, &ability),
         tallies,
         listing: listing(&next())?,
         run: run(&next())?,
-        counted: counted(&within)?,
-        ability: remembered(&memory, "ability")?.unwrap_or_default(),
+        counted: counted(&within)?.into_iter().map(|(_, counted)| counted).collect(),
+        ability,
         throttle,
         bytes: numbers.try_get::<_, i64>(2)?.unsigned_abs(),
         requests: numbers.try_get::<_, i64>(1)?.unsigned_abs(),
     })
 }
 
-/// Hands every bar to `each`, by symbol and date.
+/// Hands every row to `each`, by symbol and date.
 pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(), Trouble> {
     let sql = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, symbol \
          FROM cryptodatadownload_options_daily ORDER BY symbol COLLATE \"C\", date";
@@ -142,12 +146,14 @@ pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(),
     let mut rows = pin!(link.client.query_raw(sql, none).await?);
     let mut symbol = Symbol::new("");
     while let Some(row) = rows.try_next().await? {
-        let name: &str = row.try_get(7)?;
+        let name = row.try_get::<_, Option<&str>>(7)?.unwrap_or_default();
         if symbol.as_str() != name {
             symbol = Symbol::new(name);
         }
-        let bar = bar(&row).map_err(|what| Trouble::odd(format!("{name}: {what}")))?;
-        each(&symbol, &bar);
+        match bar(&row) {
+            Ok(bar) => each(&symbol, Ok(&bar)),
+            Err(what) => each(&symbol, Err(&what)),
+        }
     }
     Ok(())
 }
@@ -230,10 +236,13 @@ fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>
     value.map(Some).map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
 }
 
-fn counted(rows: &[Row]) -> Result<Vec<Counted>, Trouble> {
-    let read = |row: &Row| Ok(Counted { sent: Moment(row.try_get(0)?), done: Moment(row.try_get(1)?) });
+fn counted(rows: &[Row]) -> Result<Vec<(Epoch, Counted)>, Trouble> {
+    let read = |row: &Row| {
+        let (sent, done) = (Moment(row.try_get(1)?), Moment(row.try_get(2)?));
+        Ok((Epoch(row.try_get(0)?), Counted { sent, done }))
+    };
     let mut counted = rows.iter().map(read).collect::<Result<Vec<_>, Trouble>>()?;
-    counted.sort_unstable_by_key(|counted| (counted.done, counted.sent));
+    counted.sort_unstable_by_key(|(_, counted)| (counted.done, counted.sent));
     Ok(counted)
 }
 

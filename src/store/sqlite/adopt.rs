@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 use super::trouble::Trouble;
 use super::{candles, commit, remember};
 use crate::domain::moment::Moment;
+use crate::limits::ZONE_AHEAD_MS_MAX;
 use crate::store::Adopted;
 use crate::store::adoption::{Adoption, OldRow, Style};
 use crate::store::merge::Deltas;
@@ -66,7 +67,8 @@ pub(super) fn adopt(connection: &Connection) -> Result<Adopted, Trouble> {
     Ok(told)
 }
 
-/// A time as scripts write it: with a zone, or without one and then UTC, or as a number.
+/// A time as scripts write it: with a zone, or as a number. Without a zone it is taken as early as it can have been: an
+/// option that seemed fetched after its expiry, and was not, would never be asked for again.
 fn moment(value: ValueRef<'_>) -> Option<Moment> {
     match value {
         ValueRef::Integer(number) => Some(Moment(if number.abs() < 100_000_000_000 { number * 1_000 } else { number })),
@@ -74,8 +76,8 @@ fn moment(value: ValueRef<'_>) -> Option<Moment> {
             let text = std::str::from_utf8(text).ok()?.trim();
             let with_zone = text.parse::<Timestamp>().ok();
             let in_utc = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-            let at = with_zone.or_else(in_utc)?;
-            Some(Moment(at.as_millisecond()))
+            let moment = |at: Timestamp| Moment(at.as_millisecond());
+            with_zone.map(moment).or_else(|| Some(moment(in_utc()?) - ZONE_AHEAD_MS_MAX))
         }
         _ => None,
     }

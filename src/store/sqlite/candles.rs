@@ -11,6 +11,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::trouble::Trouble;
 use crate::domain::candle::Candle;
+use crate::domain::digits::push_date;
 use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
@@ -34,37 +35,62 @@ const REPLACE: &str = "UPDATE cryptodatadownload_options_daily SET unix_timestam
 
 /// One option's bars, by date.
 pub(super) fn of_symbol(connection: &Connection, symbol: &str) -> Result<Vec<Candle>, Trouble> {
+    rows_of(connection, symbol, |_, what| Err(Trouble::odd(format!("{symbol}: {what}"))))
+}
+
+/// One option's bars, by date; and the dates of rows that are none, so far as they have one.
+pub(super) fn with_odd(connection: &Connection, symbol: &str) -> Result<(Vec<Candle>, Vec<Date>), Trouble> {
+    let mut odd = Vec::new();
+    let bars = rows_of(connection, symbol, |row, _| {
+        odd.extend(read_date(row, 0)?);
+        Ok(())
+    })?;
+    Ok((bars, odd))
+}
+
+fn rows_of(
+    connection: &Connection,
+    symbol: &str,
+    mut odd: impl FnMut(&Row<'_>, String) -> Result<(), Trouble>,
+) -> Result<Vec<Candle>, Trouble> {
     let mut statement = connection.prepare_cached(OF_SYMBOL)?;
     let mut rows = statement.query([symbol])?;
     let mut bars = Vec::new();
     while let Some(row) = rows.next()? {
-        bars.push(read_bar(row, 0)?.map_err(|what| Trouble::odd(format!("{symbol}: {what}")))?);
+        match read_bar(row, 0)? {
+            Ok(bar) => bars.push(bar),
+            Err(what) => odd(row, what)?,
+        }
     }
     overlay(connection, symbol, &mut bars)?;
     Ok(bars)
 }
 
-/// Writes bars of one option. What all of them share is made once: a job has a quarter of a million of them.
-pub(super) fn write<'a>(
+/// Writes bars of one option. What all of them share is made and bound once: a job has a quarter of a million of them.
+pub(super) fn write(
     connection: &Connection,
     record: &OptionRecord,
     style: &Style,
-    writes: impl Iterator<Item = &'a Write>,
+    writes: &[Write],
 ) -> Result<(), Trouble> {
     let terms = Terms::of(record);
     let symbol = record.symbol.as_str();
     let option_type = record.instrument.as_ref().map(|instrument| style.word(instrument.option_type));
     let mut insert = connection.prepare_cached(INSERT)?;
-    let mut downloaded: Option<(Moment, String)> = None;
+    insert.raw_bind_parameter(3, symbol)?;
+    insert.raw_bind_parameter(4, record.currency.as_str())?;
+    insert.raw_bind_parameter(5, terms.expiry)?;
+    insert.raw_bind_parameter(6, terms.strike)?;
+    insert.raw_bind_parameter(7, option_type)?;
+    let mut told: Option<(Moment, &str)> = None;
+    let mut date = Vec::new();
     for write in writes {
         let bar = &write.candle;
-        let date = bar.date.to_string();
+        date.clear();
+        push_date(&mut date, bar.date);
+        let date = std::str::from_utf8(&date).unwrap_or_default();
         let values = bar.values().map(|value| value.map(Real::of));
         let [open, high, low, close, volume] = [0, 1, 2, 3, 4].map(|at| values[at].as_ref().map(|real| real.nearest));
-        if downloaded.as_ref().is_none_or(|(at, _)| *at != write.at) {
-            downloaded = Some((write.at, write.at.rfc3339()));
-        }
-        let downloaded_at = downloaded.as_ref().map(|(_, text)| text.as_str());
         if write.replaces {
             connection.prepare_cached(REPLACE)?.execute(params![
                 bar.open_ms,
@@ -76,28 +102,23 @@ pub(super) fn write<'a>(
                 close,
                 volume,
                 write.data_source,
-                downloaded_at,
+                write.at.rfc3339(),
             ])?;
             connection
                 .prepare_cached("DELETE FROM chainfill_exact WHERE symbol = ?1 AND date = ?2")?
                 .execute(params![symbol, date])?;
         } else {
-            insert.execute(params![
-                bar.open_ms,
-                date,
-                symbol,
-                record.currency.as_str(),
-                terms.expiry,
-                terms.strike,
-                option_type,
-                open,
-                high,
-                low,
-                close,
-                volume,
-                write.data_source,
-                downloaded_at,
-            ])?;
+            if told != Some((write.at, write.data_source)) {
+                insert.raw_bind_parameter(13, write.data_source)?;
+                insert.raw_bind_parameter(14, write.at.rfc3339())?;
+                told = Some((write.at, write.data_source));
+            }
+            insert.raw_bind_parameter(1, bar.open_ms)?;
+            insert.raw_bind_parameter(2, date)?;
+            for (at, value) in (8_usize..).zip([open, high, low, close, volume]) {
+                insert.raw_bind_parameter(at, value)?;
+            }
+            insert.raw_execute()?;
         }
         for (field, real) in (0_i64..).zip(&values) {
             if let Some(Real { exact: Some(digits), .. }) = real {
@@ -160,11 +181,7 @@ pub(super) fn overlay(connection: &Connection, symbol: &str, bars: &mut [Candle]
 
 /// Reads a bar from the columns [`BAR`], the first of which is at `at`; or says why it is none.
 pub(super) fn read_bar(row: &Row<'_>, at: usize) -> Result<Result<Candle, String>, Trouble> {
-    let date: Option<Date> = match row.get_ref(at)? {
-        ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
-        _ => None,
-    };
-    let Some(date) = date else {
+    let Some(date) = read_date(row, at)? else {
         return Ok(Err("a date that is none".to_owned()));
     };
     let open_ms = match row.get_ref(at + 1)? {
@@ -182,6 +199,13 @@ pub(super) fn read_bar(row: &Row<'_>, at: usize) -> Result<Result<Candle, String
     }
     let [open, high, low, close, volume] = values;
     Ok(Ok(Candle { open_ms, date, open, high, low, close, volume }))
+}
+
+fn read_date(row: &Row<'_>, at: usize) -> Result<Option<Date>, Trouble> {
+    Ok(match row.get_ref(at)? {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
+        _ => None,
+    })
 }
 
 fn decimal(value: ValueRef<'_>) -> Result<Option<Decimal>, String> {

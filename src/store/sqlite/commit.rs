@@ -50,16 +50,18 @@ pub(super) fn commit(
 
 fn write_journal(connection: &Connection, epoch: Epoch, batch: &Batch) -> Result<(), Trouble> {
     let mut left = 0_i64;
+    // A batch that is committed again must not count its requests again (I3).
+    let sql = "INSERT OR IGNORE INTO chainfill_attempt (epoch, seq, kind, query, sent) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut send = connection.prepare_cached(sql)?;
     for attempt in &batch.sent {
-        // A batch that is committed again must not count its requests again (I3).
-        let sql = "INSERT OR IGNORE INTO chainfill_attempt (epoch, seq, kind, query, sent) VALUES (?1, ?2, ?3, ?4, ?5)";
         let row = params![epoch.0, attempt.seq, attempt.kind, plain(&attempt.query), attempt.sent.0];
-        left += i64::from(connection.prepare_cached(sql)?.execute(row)? > 0);
+        left += i64::from(send.execute(row)? > 0);
     }
+    let sql = "UPDATE chainfill_attempt SET done = ?3, outcome = ?4, status = ?5, counted = ?6, bytes = ?7, rows = ?8, \
+         wait_s = ?9, note = ?10 WHERE epoch = ?1 AND seq = ?2 AND outcome IS NULL";
+    let mut settle = connection.prepare_cached(sql)?;
     for settled in &batch.settled {
-        let sql = "UPDATE chainfill_attempt SET done = ?3, outcome = ?4, status = ?5, counted = ?6, bytes = ?7, rows = ?8, \
-             wait_s = ?9, note = ?10 WHERE epoch = ?1 AND seq = ?2 AND outcome IS NULL";
-        let changed = connection.prepare_cached(sql)?.execute(params![
+        let changed = settle.execute(params![
             epoch.0,
             settled.seq,
             settled.done.0,
@@ -123,8 +125,10 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
         let symbol = storable_symbol(&news.symbol);
         if !fold.knows(&symbol) {
             let before = read::record_of(connection, &symbol, &mut lines)?;
-            let bars = if has_bars { candles::of_symbol(connection, symbol.as_str())? } else { Vec::new() };
+            let (bars, odd) =
+                if has_bars { candles::with_odd(connection, symbol.as_str())? } else { Default::default() };
             fold.know(&symbol, before, bars);
+            odd.into_iter().for_each(|date| fold.know_odd(&symbol, date));
         }
     }
     let mut committed = Committed::default();
@@ -152,7 +156,7 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
         committed.options.push(applied);
     }
     for entry in fold.written() {
-        candles::write(connection, &entry.record, style, entry.writes.values())?;
+        candles::write(connection, &entry.record, style, &entry.writes)?;
     }
     for entry in fold.changed() {
         match entry.before {

@@ -2,12 +2,17 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
-use crate::limits::{SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_SYNC_MS, SQLITE_WAL_BYTES};
+use crate::limits::{
+    SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_LOG_RETRY_MS, SQLITE_LOG_TRIES_MAX,
+    SQLITE_SYNC_MS, SQLITE_WAL_BYTES,
+};
 use crate::store::adoption::Style;
 use crate::store::{Mode, StoreError};
 
@@ -22,6 +27,8 @@ pub(super) struct File {
     identity: Option<(u64, u64)>,
     /// When a commit last went to the disk itself.
     synced_at: Option<Moment>,
+    /// Whether commits wait for the disk, as the connection is set now; `None` where it was not set.
+    waits: Option<bool>,
 }
 
 impl File {
@@ -36,22 +43,38 @@ impl File {
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         prepare(&connection)?;
         let identity = if mode == Mode::Write { identity(path) } else { None };
-        Ok(File { connection, path: path.to_owned(), style: Style::default(), identity, synced_at: None })
+        Ok(File { connection, path: path.to_owned(), style: Style::default(), identity, synced_at: None, waits: None })
     }
 
     /// Sets the file up for one writer beside many readers.
-    pub(super) fn set_up_writing(&self) -> Result<(), Trouble> {
-        let mode: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+    pub(super) fn set_up_writing(&mut self) -> Result<(), Trouble> {
+        let mode = self.set_log()?;
         if mode != "wal" {
             return Err(Trouble::Unfit(
                 format!("SQLite cannot keep a write-ahead log beside it (it says {mode:?})"),
                 "put the file on a local disk".to_owned(),
             ));
         }
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.wait_for_disk(true)?;
         self.connection.pragma_update(None, "wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)?;
         self.connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_BYTES)?;
         Ok(())
+    }
+
+    /// SQLite does not wait by itself for those who look at the file while it changes its way of writing.
+    fn set_log(&self) -> Result<String, Trouble> {
+        let mut tries = 1;
+        loop {
+            match self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)) {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < SQLITE_LOG_TRIES_MAX =>
+                {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(SQLITE_LOG_RETRY_MS));
+                }
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Runs a transaction that may write. Nothing of it stays where it fails.
@@ -71,22 +94,29 @@ impl File {
     }
 
     /// The same for one batch of many. In a burst only one commit in [`SQLITE_SYNC_MS`] waits for the disk, and
-    /// takes those before it along: a killed process loses nothing, a power cut that much at the most, and the
-    /// file is whole after either. At the vendor's own pace every commit waits for the disk.
+    /// takes those before it along: a killed process loses nothing, and a power cut what came since the last one
+    /// that waited, up to a pause in the burst; the file is whole after either. At the vendor's own pace every commit waits for the disk.
     pub(super) fn write_batch<T>(
         &mut self,
         at: Moment,
         work: impl FnOnce(&Connection, &Style) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let due = self.synced_at.is_none_or(|synced| !(0..SQLITE_SYNC_MS).contains(&synced.until_ms(at)));
-        self.connection
-            .prepare_cached(if due { "PRAGMA synchronous=FULL" } else { "PRAGMA synchronous=NORMAL" })?
-            .raw_execute()?;
+        self.wait_for_disk(due)?;
         let result = self.write(work)?;
         if due {
             self.synced_at = Some(at);
         }
         Ok(result)
+    }
+
+    /// Says whether commits wait for the disk. Only a change is said: SQLite parses it each time.
+    fn wait_for_disk(&mut self, waits: bool) -> Result<(), Trouble> {
+        if self.waits != Some(waits) {
+            self.connection.pragma_update(None, "synchronous", if waits { "FULL" } else { "NORMAL" })?;
+            self.waits = Some(waits);
+        }
+        Ok(())
     }
 
     /// Runs reads that all see the same state.
@@ -117,6 +147,8 @@ pub(super) fn second(path: &Path) -> Result<Connection, Trouble> {
 fn prepare(connection: &Connection) -> Result<(), Trouble> {
     connection.busy_timeout(std::time::Duration::from_millis(u64::from(SQLITE_BUSY_MS)))?;
     connection.pragma_update(None, "cache_size", -SQLITE_CACHE_KIB)?;
+    // Else SQLite plans a kept statement anew for each value that is bound to it, in case that one is special.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }

@@ -50,13 +50,12 @@ pub(super) async fn open(path: &Path, place: String, mode: Mode) -> Result<Opene
             Mode::Read => file.read(|connection| schema::ready(connection, place, mode))?,
             Mode::Write => {
                 // Fifty runners at once: most find all in order, and need no lock to see it (P8).
-                let ready = if schema::is_current(&file.connection)? {
+                // The log is made where a run begins: who only plans leaves the file as it was.
+                if schema::is_current(&file.connection)? {
                     file.read(|connection| schema::ready(connection, place, mode))?
                 } else {
                     file.write(|connection, _| schema::ready(connection, place, mode))?
-                };
-                file.set_up_writing()?;
-                ready
+                }
             }
         };
         file.style = ready.style.clone();
@@ -116,14 +115,14 @@ impl Store for SqliteStore {
     }
 
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
-        let (parts, mut coming) = mpsc::channel::<Vec<(Symbol, Candle)>>(2);
+        let (parts, mut coming) = mpsc::channel::<Vec<(Symbol, Result<Candle, String>)>>(2);
         let reading = self.thread.call(move |file| {
             file.read(|connection| read::audit(connection, &mut |part| parts.blocking_send(part).is_ok()))
         });
         let taking = async {
             while let Some(part) = coming.recv().await {
-                for (symbol, bar) in &part {
-                    each(symbol, bar);
+                for (symbol, row) in &part {
+                    each(symbol, row.as_ref().map_err(String::as_str));
                 }
             }
         };

@@ -8,7 +8,7 @@ use super::{candles, memory};
 use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
-use crate::domain::instrument::Symbol;
+use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::limits::{AUDIT_ROWS, LOG_REQUESTS_MAX};
@@ -50,47 +50,57 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
         connection.query_row("SELECT coalesce(sum(requests), 0) FROM chainfill_run", [], |row| row.get(0))?;
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_bytes: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let due = "SELECT count(*) FROM chainfill_option WHERE due_at <= ?1 AND listed";
-    let due: i64 = connection.query_row(due, [now.0], |row| row.get(0))?;
+    let ability = memory(connection, "ability")?.unwrap_or_default();
+    let due = "SELECT currency, count(*) FROM chainfill_option WHERE due_at <= ?1 AND listed GROUP BY currency";
+    let due = connection
+        .prepare_cached(due)?
+        .query_map([now.0], |row| {
+            Ok((Currency::stored(row.get_ref(0)?.as_str()?), row.get::<_, i64>(1)?.unsigned_abs()))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
     let tallies = tallies(connection)?;
     Ok(Glance {
-        open: open_count(&tallies, due),
+        open: open_count(&tallies, &due, &ability),
         tallies,
         run: run(connection)?,
         throttle,
-        counted: counted(connection, since)?,
-        ability: memory(connection, "ability")?.unwrap_or_default(),
+        counted: counted(connection, since)?.into_iter().map(|(_, counted)| counted).collect(),
+        ability,
         listing: listing(connection)?,
         bytes: (pages * page_bytes).unsigned_abs(),
         requests: requests.unsigned_abs(),
     })
 }
 
-/// Hands every bar to `each`, in parts of a bounded size, by symbol and date.
+/// Hands every row to `each`, in parts of a bounded size, by symbol and date.
 pub(super) fn audit(
     connection: &Connection,
-    each: &mut dyn FnMut(Vec<(Symbol, Candle)>) -> bool,
+    each: &mut dyn FnMut(Vec<(Symbol, Result<Candle, String>)>) -> bool,
 ) -> Result<(), Trouble> {
     let sql = format!("SELECT symbol, {} FROM cryptodatadownload_options_daily ORDER BY symbol, date", candles::BAR);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
-    let mut part: Vec<(Symbol, Candle)> = Vec::with_capacity(AUDIT_ROWS);
-    let mut current: Option<(Symbol, Vec<Candle>)> = None;
+    let mut part: Vec<(Symbol, Result<Candle, String>)> = Vec::with_capacity(AUDIT_ROWS);
+    let mut current: Option<(Symbol, Vec<Candle>, Vec<String>)> = None;
     loop {
         let row = rows.next()?;
         let name = row.map(|row| row.get_ref(0)).transpose()?.map(|name| name.as_str().unwrap_or_default());
-        if current.as_ref().is_some_and(|(symbol, _)| Some(symbol.as_str()) != name)
-            && let Some((symbol, mut bars)) = current.take()
+        if current.as_ref().is_some_and(|(symbol, ..)| Some(symbol.as_str()) != name)
+            && let Some((symbol, mut bars, odd)) = current.take()
         {
             candles::overlay(connection, symbol.as_str(), &mut bars)?;
-            part.extend(bars.into_iter().map(|bar| (symbol.clone(), bar)));
+            part.extend(bars.into_iter().map(|bar| (symbol.clone(), Ok(bar))));
+            part.extend(odd.into_iter().map(|what| (symbol.clone(), Err(what))));
             if part.len() >= AUDIT_ROWS && !each(std::mem::replace(&mut part, Vec::with_capacity(AUDIT_ROWS))) {
                 return Ok(());
             }
         }
         let (Some(row), Some(name)) = (row, name) else { break };
-        let bar = candles::read_bar(row, 1)?.map_err(|what| Trouble::odd(format!("{name}: {what}")))?;
-        current.get_or_insert_with(|| (Symbol::new(name), Vec::new())).1.push(bar);
+        let (_, bars, odd) = current.get_or_insert_with(|| (Symbol::new(name), Vec::new(), Vec::new()));
+        match candles::read_bar(row, 1)? {
+            Ok(bar) => bars.push(bar),
+            Err(what) => odd.push(what),
+        }
     }
     each(part);
     Ok(())
@@ -152,16 +162,17 @@ pub(super) fn record_of(
     statement.query_row([symbol.as_str()], &mut read).optional()?.transpose()
 }
 
-fn counted(connection: &Connection, since: Moment) -> Result<Vec<Counted>, Trouble> {
-    let sql = "SELECT sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= ?1 \
+fn counted(connection: &Connection, since: Moment) -> Result<Vec<(Epoch, Counted)>, Trouble> {
+    let sql = "SELECT epoch, sent, coalesce(done, sent) FROM chainfill_attempt WHERE sent >= ?1 \
          AND (counted OR outcome IS NULL) ORDER BY sent DESC LIMIT ?2";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![since.0, i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX)])?;
     let mut counted = Vec::new();
     while let Some(row) = rows.next()? {
-        counted.push(Counted { sent: Moment(row.get(0)?), done: Moment(row.get(1)?) });
+        let (sent, done) = (Moment(row.get(1)?), Moment(row.get(2)?));
+        counted.push((Epoch(row.get(0)?), Counted { sent, done }));
     }
-    counted.sort_unstable_by_key(|counted| (counted.done, counted.sent));
+    counted.sort_unstable_by_key(|(_, counted)| (counted.done, counted.sent));
     Ok(counted)
 }
 

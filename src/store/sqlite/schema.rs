@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::trouble::Trouble;
 use super::{adopt, commit, memory};
-use crate::store::adoption::{CANDLES, COLUMNS, Style};
+use crate::store::adoption::{CANDLES, COLUMNS, Style, VALUES};
 use crate::store::{Adopted, Mode, StoreError};
 
 /// The steps from nothing to now; a step never changes once it is released.
@@ -102,6 +102,13 @@ fn inspect(connection: &Connection) -> Result<(), Trouble> {
         if let Some(at) = missing.iter().position(|column| *column == name) {
             missing.remove(at);
             check_kind(&name, &kind)?;
+            // A vendor may leave a price out, and a default does not stand in for it.
+            if row.get::<_, bool>(2)? && VALUES.contains(&name.as_str()) {
+                return Err(Trouble::Unfit(
+                    format!("the column {name} of {CANDLES} must not be null"),
+                    format!("make the table anew with `{name} {kind}`, without NOT NULL, and copy the rows"),
+                ));
+            }
         } else if !COLUMNS.contains(&name.as_str())
             && row.get::<_, bool>(2)?
             && row.get::<_, Option<String>>(3)?.is_none()

@@ -2,6 +2,8 @@
 
 mod exact;
 mod faulty;
+mod names;
 mod ordered;
 mod stopped;
 mod throttled;
+mod witness;

@@ -26,6 +26,27 @@ struct Shaky {
     commits: AtomicU32,
     away: std::ops::Range<u32>,
     after_writing: bool,
+    /// One connection for all calls, given out in turn, as PostgreSQL's store has it; and how long a commit holds it.
+    connection: tokio::sync::Mutex<()>,
+    commit_ms: u64,
+    /// How often the end fails.
+    ends_away: AtomicU32,
+}
+
+impl Shaky {
+    fn new() -> Shaky {
+        let connection = tokio::sync::Mutex::new(());
+        let (inner, commits) = (MemoryStore::new(), AtomicU32::new(0));
+        Shaky {
+            inner,
+            commits,
+            away: 0..0,
+            after_writing: false,
+            connection,
+            commit_ms: 0,
+            ends_away: AtomicU32::new(0),
+        }
+    }
 }
 
 #[async_trait]
@@ -34,6 +55,8 @@ impl Store for Shaky {
         self.inner.begin(claim).await
     }
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
+        let _held = self.connection.lock().await;
+        tokio::time::sleep(Duration::from_millis(self.commit_ms)).await;
         let number = self.commits.fetch_add(1, Ordering::Relaxed);
         if !self.away.contains(&number) {
             return self.inner.commit(epoch, batch).await;
@@ -44,12 +67,17 @@ impl Store for Shaky {
         Err(StoreError::Away { place: "memory:shaky".into(), what: "the connection was cut".into() })
     }
     async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
+        let _held = self.connection.lock().await;
+        if self.ends_away.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return Err(StoreError::Away { place: "memory:shaky".into(), what: "the connection was cut".into() });
+        }
         self.inner.end(epoch, end).await
     }
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
         self.inner.load(counted_since).await
     }
     async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+        let _held = self.connection.lock().await;
         self.inner.take_orders(epoch).await
     }
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
@@ -96,7 +124,7 @@ async fn a_store_that_goes_away_is_waited_for_and_nothing_is_sent_meanwhile() {
     // F-B2, F-B3, F-I6
     for after_writing in [false, true] {
         let away = 20..26;
-        let shaky = Shaky { inner: MemoryStore::new(), commits: AtomicU32::new(0), away, after_writing };
+        let shaky = Shaky { away, after_writing, ..Shaky::new() };
         let world = World::on(small("BTC=80"), Arc::new(shaky));
         assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
         world.assert_complete().await;
@@ -144,4 +172,23 @@ async fn a_run_that_was_taken_over_writes_no_more() {
     assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
     assert_eq!(world.work(second).await.unwrap().ending, Ending::Complete);
     world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_for_orders_that_waits_for_the_connection_does_not_keep_a_run_from_its_end() {
+    // F-P4, F-I12: the look queues behind the last commit, and nobody polls it any more.
+    for commit_ms in (100..1_200).step_by(100) {
+        let world = World::on(small("BTC=20"), Arc::new(Shaky { commit_ms, ..Shaky::new() }));
+        let ended = tokio::time::timeout(Duration::from_secs(3_600), world.backfill()).await;
+        assert_eq!(ended.expect("it ends").unwrap().ending, Ending::Complete, "{commit_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_run_is_written_however_often_the_store_goes_away() {
+    // F-B3
+    let world = World::on(small("BTC=20"), Arc::new(Shaky { ends_away: AtomicU32::new(9), ..Shaky::new() }));
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    let run = world.store.load(BEGIN).await.unwrap().run.unwrap();
+    assert_eq!(run.ended.map(|(_, word)| word), Some(Ending::Complete.word().to_owned()));
 }

@@ -1,12 +1,15 @@
 //! Under the vendor's throttle, in simulated time.
 
+use std::sync::Arc;
+
 use chainfill::domain::run::Ending;
 use chainfill::engine::{OnLimit, QueryMode};
 use chainfill::limits::HOUR_MS;
+use chainfill::store::RunEnd;
 use chainfill::vendor::throttle::Rate;
 use chainfill::vendor::{Face, Settings};
 
-use crate::rig::world::{BEGIN, World, small};
+use crate::rig::world::{BEGIN, World, answer, small};
 use chainfill::clock::Clock;
 
 fn hourly(requests: u32, counts: &str) -> Settings {
@@ -47,6 +50,31 @@ async fn a_run_that_dies_in_a_cooldown_is_followed_by_one_that_waits_the_rest() 
         assert_eq!(vendor.log().requests, 102 + 1 + 1, "listing twice, one probe, one refusal");
     }
     world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_stepped_inside_a_cooldown_lets_no_later_run_send_early() {
+    // F-C2, F-I6: whatever runs come between, a `retry` too, and however far the clock goes
+    for step_ms in [2 * HOUR_MS, -2 * HOUR_MS, 30 * HOUR_MS] {
+        let world = World::new(hourly(40, "BTC=100"));
+        let soon = std::time::Duration::from_secs(600);
+        let epoch = world.begin().await.unwrap();
+        assert!(tokio::time::timeout(soon, world.work(epoch)).await.is_err(), "it waits for the hour");
+        world.clock.step_ms.store(step_ms, std::sync::atomic::Ordering::Relaxed);
+        for _ in 0..2 {
+            let epoch = world.begin().await.unwrap();
+            let end = RunEnd { at: world.clock.now(), ending: Ending::Complete, progress: None };
+            world.store.end(epoch, &end).await.unwrap();
+            let epoch = world.begin().await.unwrap();
+            assert!(tokio::time::timeout(soon, world.work(epoch)).await.is_err(), "it waits for the rest of the hour");
+            assert_eq!(world.requests(), 41);
+        }
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        let vendor = world.vendor.lock().unwrap();
+        assert!(BEGIN.until_ms(vendor.log().kept()[41].at) >= HOUR_MS);
+        assert!(BEGIN.until_ms(vendor.log().kept()[41].at) < HOUR_MS + 60_000, "nor is it waited for too long");
+        assert_eq!(vendor.log().throttled, 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,4 +119,17 @@ async fn processes_that_count_for_themselves_cost_no_option() {
     let world = World::new(Settings { processes: 3, face: Face::Symbol2025, ..hourly(40, "BTC=200") });
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_the_vendor_asked_for_is_no_outage() {
+    // F-S9, F-T1: trouble, then a wait of ten minutes, then trouble again: the vendor was never silent
+    let mut world = World::new(small("BTC=30"));
+    world.script = Some(Arc::new(|path, before| match before {
+        0 | 2 if path.contains("available") => answer(502, "<html></html>"),
+        1 if path.contains("available") => answer(429, r#"{"detail":"Expected available in 600 seconds."}"#),
+        _ => None,
+    }));
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Complete, "{}", report.words);
 }

@@ -161,8 +161,9 @@ impl Archive<'_> {
             let url = self.url().parse().expect("a store's URL");
             let store = open(&url, Mode::Read).await.unwrap_or_else(|error| panic!("{error}")).store;
             let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
-            let mut take =
-                |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
+            let mut take = |symbol: &Symbol, row: Result<&Candle, &str>| {
+                rows.entry(symbol.clone()).or_default().push(row.expect("a bar").clone());
+            };
             store.audit(&mut take).await.expect("the table can be read");
             let loaded = store.load(Moment(0)).await.expect("the ledger can be read");
             let glance = store.glance(Moment(0)).await.expect("the tallies can be read");

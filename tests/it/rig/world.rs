@@ -1,8 +1,12 @@
 //! A vendor, a store and a clock in simulated time: whole runs in milliseconds, the same each time (I11).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use chainfill::clock::Clock;
 use chainfill::domain::candle::Candle;
 use chainfill::domain::event::Event;
@@ -14,7 +18,10 @@ use chainfill::domain::progress::{Progress, View};
 use chainfill::domain::run::Identity;
 use chainfill::engine::feed::Feed;
 use chainfill::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
+use chainfill::http::Transport;
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
+use chainfill::source::fault::Fault;
+use chainfill::source::{Request, Response};
 use chainfill::store::{Claim, Epoch, MemoryStore, Store, StoreError};
 use chainfill::vendor::transport::VendorTransport;
 use chainfill::vendor::{self, Vendor};
@@ -24,11 +31,22 @@ use tokio::sync::watch;
 pub const BEGIN: Moment = Moment(1_795_435_200_000);
 
 #[derive(Clone)]
-pub struct SimulatedClock(tokio::time::Instant);
+pub struct SimulatedClock {
+    start: tokio::time::Instant,
+    /// How far the wall clock was stepped, between two runs.
+    pub step_ms: Arc<AtomicI64>,
+}
 
 impl Clock for SimulatedClock {
     fn now(&self) -> Moment {
-        BEGIN + i64::try_from(self.0.elapsed().as_millis()).unwrap()
+        self.true_now() + self.step_ms.load(Ordering::Relaxed)
+    }
+}
+
+impl SimulatedClock {
+    /// What the rest of the world's clocks say.
+    pub fn true_now(&self) -> Moment {
+        BEGIN + i64::try_from(self.start.elapsed().as_millis()).unwrap()
     }
 }
 
@@ -43,6 +61,43 @@ pub struct World {
     pub latency_ms: u64,
     pub settings: Settings,
     pub stop: watch::Sender<bool>,
+    /// What is answered instead of the vendor's own word, and every path that was asked for.
+    pub script: Option<Script>,
+    pub asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// An answer to a path, or `None` for the vendor's own; the number is how often the path was asked for before.
+pub type Script = Arc<dyn Fn(&str, usize) -> Option<Response> + Send + Sync>;
+
+struct Scripted<T> {
+    inner: T,
+    script: Option<Script>,
+    asked: Arc<Mutex<Vec<String>>>,
+    latency_ms: u64,
+}
+
+#[async_trait]
+impl<T: Transport> Transport for Scripted<T> {
+    async fn send(&self, request: &Request) -> Result<Response, Fault> {
+        let before = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(request.path.clone());
+            asked.iter().filter(|path| **path == request.path).count() - 1
+        };
+        match self.script.as_ref().and_then(|script| script(&request.path, before)) {
+            Some(response) => {
+                tokio::time::sleep(Duration::from_millis(self.latency_ms)).await;
+                Ok(response)
+            }
+            None => self.inner.send(request).await,
+        }
+    }
+}
+
+/// An answer of that status, as a script gives it.
+#[allow(clippy::unnecessary_wraps)] // each script gives an `Option`
+pub fn answer(status: u16, body: &str) -> Option<Response> {
+    Some(Response { status, body: Bytes::copy_from_slice(body.as_bytes()), ..Response::default() })
 }
 
 struct Notebook(Arc<Mutex<Vec<(Moment, String)>>>, Arc<Mutex<Progress>>);
@@ -72,7 +127,7 @@ impl World {
 
     /// The same on another store.
     pub fn on(vendor: vendor::Settings, store: Arc<dyn Store>) -> World {
-        let clock = SimulatedClock(tokio::time::Instant::now());
+        let clock = SimulatedClock { start: tokio::time::Instant::now(), step_ms: Arc::default() };
         World {
             vendor: Arc::new(Mutex::new(Vendor::new(vendor))),
             store,
@@ -82,6 +137,8 @@ impl World {
             latency_ms: 20,
             settings: settings(),
             stop: watch::channel(false).0,
+            script: None,
+            asked: Arc::default(),
             clock,
         }
     }
@@ -102,7 +159,12 @@ impl World {
         let clock = self.clock.clone();
         let ports = Ports {
             store: self.store.clone(),
-            transport: Arc::new(VendorTransport::new(self.vendor.clone(), move || clock.now(), self.latency_ms)),
+            transport: Arc::new(Scripted {
+                inner: VendorTransport::new(self.vendor.clone(), move || clock.true_now(), self.latency_ms),
+                script: self.script.clone(),
+                asked: self.asked.clone(),
+                latency_ms: self.latency_ms,
+            }),
             source: Arc::new(CryptoDataDownload),
             clock: Arc::new(self.clock.clone()),
         };
@@ -112,7 +174,8 @@ impl World {
     }
 
     fn identity(&self) -> Identity {
-        Identity { started_at: self.clock.now(), ..self.settings.identity.clone() }
+        let started_boot_ms = BEGIN.until_ms(self.clock.true_now());
+        Identity { started_at: self.clock.now(), started_boot_ms, ..self.settings.identity.clone() }
     }
 
     /// Requests that the vendor saw.
@@ -124,6 +187,17 @@ impl World {
         self.vendor.lock().unwrap().log().asked_twice()
     }
 
+    /// The options in that state, by name.
+    pub async fn in_state(&self, state: OptionState) -> Vec<String> {
+        let records = self.store.load(BEGIN).await.unwrap().records;
+        records.iter().filter(|record| record.state == state).map(|record| record.symbol.to_string()).collect()
+    }
+
+    /// How often such a request was made.
+    pub fn asked_for(&self, part: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
+    }
+
     /// How often an event of that name was told.
     pub fn told(&self, name: &str) -> usize {
         self.events.lock().unwrap().iter().filter(|(_, event)| event.starts_with(name)).count()
@@ -133,7 +207,9 @@ impl World {
     /// the counts kept are the counts counted (I4).
     pub async fn assert_complete(&self) {
         let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
-        let mut take = |symbol: &Symbol, candle: &Candle| rows.entry(symbol.clone()).or_default().push(candle.clone());
+        let mut take = |symbol: &Symbol, row: Result<&Candle, &str>| {
+            rows.entry(symbol.clone()).or_default().push(row.unwrap().clone());
+        };
         self.store.audit(&mut take).await.unwrap();
         let loaded = self.store.load(BEGIN).await.unwrap();
         let vendor = self.vendor.lock().unwrap();
@@ -172,7 +248,6 @@ pub fn settings() -> Settings {
             started_boot_ms: 0,
             command: "backfill".into(),
         },
-        earlier: None,
         seed: 1,
     }
 }

@@ -1,5 +1,7 @@
 //! A table that an older script filled (B14, B5).
 
+use chainfill::domain::candle::Candle;
+use chainfill::domain::instrument::Symbol;
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
 use chainfill::store::{Mode, StoreError};
@@ -11,10 +13,12 @@ use super::is_true;
 /// The older script's table. `{n}` is the type of a price, `{u}` what makes it unique.
 fn old_table(home: &Home, number: &str, unique: &str) -> String {
     let (date, stamp) = if matches!(home, Home::Sqlite(_)) { ("TEXT", "TEXT") } else { ("DATE", "TIMESTAMP") };
+    // The vendor may leave a price open; PostgreSQL's table is made to take that.
+    let demanded = if matches!(home, Home::Sqlite(_)) { "" } else { "NOT NULL" };
     format!(
         "CREATE TABLE cryptodatadownload_options_daily (unix_timestamp BIGINT, date {date}, symbol VARCHAR(50), \
          currency VARCHAR(10), expiry_date {date}, strike {number}, option_type VARCHAR(4), price_open {number}, \
-         price_high {number}, price_low {number}, price_close {number}, volume_traded {number}, \
+         price_high {number} {demanded}, price_low {number}, price_close {number}, volume_traded {number}, \
          data_source VARCHAR(50) DEFAULT 'x', downloaded_at {stamp}, note TEXT {unique});"
     )
 }
@@ -30,6 +34,7 @@ fn old_row(symbol: &str, date: &str, downloaded_at: &str) -> String {
 const OVER: &str = "ETH-12APR24-3100-C";
 const TRADING: &str = "ETH-28JUN24-3100-C";
 const UNREADABLE: &str = "WHAT-EVER";
+const NOBODY_KNOWS: &str = "ETH-12APR24-3300-C";
 
 async fn an_older_scripts_bars_are_taken_over(home: &Home) {
     // F-B14
@@ -39,25 +44,29 @@ async fn an_older_scripts_bars_are_taken_over(home: &Home) {
         (OVER, "2024-04-02", "'2024-05-02 10:00:00'"),
         (TRADING, "2024-04-02", "'2024-05-02 10:00:00'"),
         (UNREADABLE, "2024-04-02", "NULL"),
+        // Ten in the evening of the day of its expiry, in a zone that nobody wrote down: in Hong Kong before the last
+        // bar could be had, in UTC after it. It is asked for again.
+        (NOBODY_KNOWS, "2024-04-11", "'2024-04-12 22:00:00'"),
     ] {
         home.sql(&old_row(symbol, date, at)).await;
     }
     assert!(matches!(home.try_open(Mode::Read).await, Err(StoreError::Nothing { .. })), "looking takes nothing over");
     let opened = home.try_open(Mode::Write).await.unwrap();
     let told = opened.adopted.unwrap();
-    assert_eq!((told.stored, told.due, told.rows, told.odd), (2, 1, 4, 0));
+    assert_eq!((told.stored, told.due, told.rows, told.odd), (2, 2, 5, 0));
     let store = opened.store;
     is_true(&*store).await;
     let records = loaded(&*store).await.records;
     assert!(records.iter().all(|record| record.state == OptionState::Stored && !record.listed));
     let of = |name: &str| records.iter().find(|record| record.symbol.as_str() == name).unwrap().clone();
     assert!(of(OVER).is_final() && !of(TRADING).is_final());
-    assert_eq!(of(OVER).fetched_at.unwrap().rfc3339(), "2024-05-02T10:00:00Z");
+    assert_eq!(of(OVER).fetched_at.unwrap().rfc3339(), "2024-05-01T20:00:00Z", "as early as it can have been");
+    assert!(!of(NOBODY_KNOWS).is_final());
     assert_eq!(of(UNREADABLE).fetched_at.unwrap().rfc3339(), "2024-04-03T08:00:00Z", "the last bar's close");
     assert_eq!(of(UNREADABLE).currency.as_str(), "ETH", "the table knows what the name does not say");
     // The same bars from the vendor are the same; a new one is written the way the table is written.
     let epoch = begun(&*store).await;
-    list(&*store, epoch, &[OVER, TRADING, UNREADABLE], T0).await;
+    list(&*store, epoch, &[OVER, TRADING, UNREADABLE, NOBODY_KNOWS], T0).await;
     let mut precise = bars(TRADING, &["2024-04-02", "2024-04-03"]);
     precise.candles[1] = bar("2024-04-03", ["0.0181234567891234567", "", "", "", "12"]);
     let done = store.commit(epoch, &of_options(vec![precise.clone()])).await.unwrap();
@@ -72,7 +81,7 @@ async fn an_older_scripts_bars_are_taken_over(home: &Home) {
     let opened = home.try_open(Mode::Write).await.unwrap();
     assert_eq!(opened.adopted, None);
     opened.store.begin(&wish(2, |_| Some(false))).await.unwrap();
-    assert_eq!((loaded(&*opened.store).await.records.len(), audited(&*opened.store).await.len()), (4, 6));
+    assert_eq!((loaded(&*opened.store).await.records.len(), audited(&*opened.store).await.len()), (5, 7));
     is_true(&*opened.store).await;
 }
 
@@ -116,6 +125,51 @@ async fn a_table_that_lacks_a_column_is_refused_with_what_mends_it(home: &Home) 
     home.try_open(Mode::Write).await.unwrap();
 }
 
+async fn a_row_that_is_no_bar_is_replaced_and_ends_nothing(home: &Home) {
+    // F-B13, F-B14: a price that is no number, in a row whose option is fetched again
+    home.sql(&old_table(home, "NUMERIC", ", UNIQUE (symbol, date)")).await;
+    for date in ["2024-04-01", "2024-04-02", "2024-04-03"] {
+        home.sql(&old_row(OVER, date, "NULL")).await;
+    }
+    home.sql("UPDATE cryptodatadownload_options_daily SET price_close = 'NaN' WHERE date > '2024-04-01'").await;
+    let store = home.try_open(Mode::Write).await.unwrap().store;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[OVER], T0).await;
+    let done = store.commit(epoch, &of_options(vec![bars(OVER, &["2024-04-01", "2024-04-02"])])).await.unwrap();
+    assert_eq!((done.options[0].unchanged, done.options[0].inserted), (1, 1));
+    assert_eq!(done.options[0].record.row_count, 2);
+    let (mut good, mut odd) = (Vec::new(), Vec::new());
+    let mut see = |_: &Symbol, row: Result<&Candle, &str>| match row {
+        Ok(bar) => good.push(bar.clone()),
+        Err(why) => odd.push(why.to_owned()),
+    };
+    store.audit(&mut see).await.unwrap();
+    assert_eq!(good, bars(OVER, &["2024-04-01", "2024-04-02"]).candles);
+    assert!(odd.len() == 1 && odd[0].contains("2024-04-03"), "{odd:?}");
+}
+
+async fn a_price_may_be_left_out_or_the_table_is_refused_with_what_mends_it(home: &Home) {
+    // F-B5: PostgreSQL's table is made to take it, SQLite's would have to be made anew.
+    let table = old_table(home, "NUMERIC", ", UNIQUE (symbol, date)");
+    home.sql(&table.replace("price_low NUMERIC", "price_low NUMERIC NOT NULL DEFAULT 0")).await;
+    match home.try_open(Mode::Write).await {
+        Err(StoreError::Unfit { what, mend, .. }) if matches!(home, Home::Sqlite(_)) => {
+            assert!(what.contains("price_low") && what.contains("must not be null"), "{what}");
+            assert!(mend.contains("without NOT NULL"), "{mend}");
+        }
+        Err(error) => panic!("{error}"),
+        Ok(opened) => {
+            let store = opened.store;
+            let epoch = begun(&*store).await;
+            list(&*store, epoch, &[OVER], T0).await;
+            let mut open = bars(OVER, &["2024-04-01"]);
+            open.candles[0].low = None;
+            store.commit(epoch, &of_options(vec![open.clone()])).await.unwrap();
+            assert_eq!(store.history(&symbol(OVER)).await.unwrap(), open.candles);
+        }
+    }
+}
+
 /// The tests of this file, for the stores that have tables.
 macro_rules! adopts {
     ($($name:ident),* $(,)?) => {
@@ -129,6 +183,8 @@ adopts!(
     rows_that_are_no_bars_are_told_and_not_lost,
     a_table_without_its_unique_index_is_refused_with_what_mends_it,
     a_table_that_lacks_a_column_is_refused_with_what_mends_it,
+    a_row_that_is_no_bar_is_replaced_and_ends_nothing,
+    a_price_may_be_left_out_or_the_table_is_refused_with_what_mends_it,
 );
 
 #[tokio::test]

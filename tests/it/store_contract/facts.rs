@@ -96,6 +96,6 @@ pub(super) async fn list(store: &dyn Store, epoch: Epoch, names: &[&str], at: Mo
 /// Every bar, in the order in which they are handed over.
 pub(super) async fn audited(store: &dyn Store) -> Vec<(Symbol, Candle)> {
     let mut all = Vec::new();
-    store.audit(&mut |symbol, bar| all.push((symbol.clone(), bar.clone()))).await.unwrap();
+    store.audit(&mut |symbol, row| all.push((symbol.clone(), row.unwrap().clone()))).await.unwrap();
     all
 }

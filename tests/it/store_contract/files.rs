@@ -37,6 +37,10 @@ async fn a_reader_sees_a_living_writer_and_a_closed_file() {
     assert_eq!(mode, ["delete"]);
     let reader = home.try_open(Mode::Read).await.unwrap().store;
     assert_eq!(is_true(&*reader).await[0].rows, 1);
+    drop(reader);
+    drop(home.try_open(Mode::Write).await.unwrap()); // `plan` with a listing that is kept
+    let mode = home.ask("SELECT journal_mode AS c FROM pragma_journal_mode").await;
+    assert_eq!(mode, ["delete"], "who only looks leaves the file as it was");
 }
 
 #[tokio::test]

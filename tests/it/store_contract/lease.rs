@@ -67,7 +67,8 @@ async fn requests_of_a_dead_run_count(home: &Home) {
     next.now = T0 + 60_000;
     store.begin(&next).await.unwrap();
     let counted = loaded(&*store).await.counted;
-    let spans: Vec<(i64, i64)> = counted.iter().map(|counted| (counted.sent.0 - T0.0, counted.done.0 - T0.0)).collect();
+    let spans: Vec<(i64, i64)> =
+        counted.iter().map(|(_, counted)| (counted.sent.0 - T0.0, counted.done.0 - T0.0)).collect();
     assert_eq!(spans, [(3, 3), (1, 50)], "as far as is known it was counted when it left");
     if home.has_tables() {
         let sql = "SELECT outcome AS c FROM chainfill_attempt ORDER BY seq";
