@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
+use super::dashboard::Beside;
 use super::notify::NotifyFlags;
 use super::views::Views;
-use super::{Context, Failure, dashboard, pages, screen, views};
+use super::{Context, Failure, pages, screen, views};
 use crate::clock::SystemClock;
 use crate::config::{MaxRate, Span};
-use crate::dashboard::Address;
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
 use crate::engine::{OnLimit, QueryMode};
@@ -44,14 +44,10 @@ pub(super) struct Backfill {
     dry_run: bool,
 
     #[command(flatten)]
-    notify: NotifyFlags,
-
-    /// Show the run in the browser, at 127.0.0.1:8787 unless told otherwise
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = dashboard::ADDRESS_DEFAULT)]
-    dashboard: Option<Address>,
+    beside: Beside,
 
     #[command(flatten)]
-    access: dashboard::Access,
+    notify: NotifyFlags,
 }
 
 /// How fast, and how.
@@ -97,13 +93,10 @@ impl Backfill {
         }
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
-        let told = self.notify.targets(context)?;
         // Before the store is touched: a port that is taken is no reason to have begun (U3).
         let clock = SystemClock::start();
-        let dashboard = match &self.dashboard {
-            Some(address) => Some(dashboard::open(context, address, &self.access, clock, true).await?),
-            None => None,
-        };
+        let dashboard = self.beside.open(context, context.store_url()?, clock).await?;
+        let told = self.notify.targets(context)?;
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {
             screen::note(&pages::adopted(&adopted));

@@ -1,14 +1,28 @@
 //! The dashboard beside a run or on its own: its flags, and what keeps others out.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{Context, Failure, screen};
 use crate::clock::SystemClock;
 use crate::config::DASHBOARD_TOKEN_VARIABLE;
 use crate::dashboard::{self, Address, Dashboard, DashboardError, Token};
+use crate::store::{Lookout, StoreUrl};
 
 /// Where it listens unless told otherwise.
 pub(super) const ADDRESS_DEFAULT: &str = "127.0.0.1:8787";
+
+/// A dashboard beside a run.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Beside {
+    /// Show the run in the browser, at 127.0.0.1:8787 unless told otherwise
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = ADDRESS_DEFAULT)]
+    dashboard: Option<Address>,
+
+    #[command(flatten)]
+    access: Access,
+}
 
 /// Who may open the dashboard.
 #[derive(Clone, Debug, Args)]
@@ -23,9 +37,25 @@ pub(super) struct Access {
     dashboard_host: Option<String>,
 }
 
-/// Serves the store, and says where.
+impl Beside {
+    /// Serves the store of a run, where that is wanted.
+    pub(super) async fn open(
+        &self,
+        context: &Context,
+        store: StoreUrl,
+        clock: SystemClock,
+    ) -> Result<Option<Dashboard>, Failure> {
+        match &self.dashboard {
+            Some(address) => open(context, store, address, &self.access, clock, true).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Serves a store, and says where.
 pub(super) async fn open(
     context: &Context,
+    store: StoreUrl,
     address: &Address,
     access: &Access,
     clock: SystemClock,
@@ -37,7 +67,7 @@ pub(super) async fn open(
         None => None,
     };
     let settings = dashboard::Settings {
-        store: context.lookout()?,
+        store: Arc::new(Lookout::new(store)),
         address: address.clone(),
         name: access.dashboard_host.clone(),
         token,

@@ -24,7 +24,8 @@ impl Serve {
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
         let hook = |kind| signal(kind).map_err(|error| Failure::unexpected(&error));
         let (mut interrupt, mut terminate) = (hook(SignalKind::interrupt())?, hook(SignalKind::terminate())?);
-        let dashboard = open(context, &self.listen, &self.access, SystemClock::start(), false).await?;
+        let dashboard =
+            open(context, context.store_url()?, &self.listen, &self.access, SystemClock::start(), false).await?;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -144,14 +144,13 @@ assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
 assert.ok(!(await page.content()).includes("\u202e"), "nothing turns the direction of writing");
 await page.keyboard.press("Escape");
 
-// Readable for everybody, in every light and at every width; screenshots to be looked at.
+// In every light and at every width; screenshots to be looked at.
 for (const scheme of ["light", "dark"]) {
   await page.emulateMedia({ colorScheme: scheme });
   for (const width of [1440, 390]) {
     await page.setViewportSize({ width, height: width === 390 ? 844 : 1000 });
     await page.waitForTimeout(300);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${width} px: it scrolls sideways`);
-    await axeFinds(page, `${scheme}, ${width} px`);
     await page.screenshot({ path: `${screenshots}/${width}-${scheme}.png`, fullPage: true });
   }
 }
@@ -163,8 +162,25 @@ await page.click("#theme");
 assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
 await page.click("#theme");
 
-// A server that goes away is said to have, since when; the page comes back by itself, and may order again.
+// Readable for everybody; meanwhile the run hangs, and the page says since when (W6).
 const other = await opened(serveUrl);
+await tell("freeze");
+for (const scheme of ["light", "dark"]) {
+  await other.emulateMedia({ colorScheme: scheme });
+  for (const width of [1440, 390]) {
+    await other.setViewportSize({ width, height: 900 });
+    await other.waitForTimeout(300);
+    await axeFinds(other, `${scheme}, ${width} px`);
+  }
+}
+await other.waitForSelector("#silence:not([hidden])");
+assert.match(await other.textContent("#silence"), /No sign of life from process \d+ since \d\d:\d\d:\d\d \(\d+ s\)/);
+await axeFinds(other, "a silent run");
+await tell("thaw");
+await other.waitForSelector("#silence", { state: "hidden" });
+await other.setViewportSize({ width: 1440, height: 1000 });
+
+// A server that goes away is said to have, since when; the page comes back by itself, and may order again.
 await tell("down");
 await other.waitForSelector('#link[data-state="lost"]');
 assert.match(await other.textContent("#link"), /connection lost since \d\d:\d\d:\d\d; reconnecting/);

@@ -3,6 +3,7 @@
 mod answers;
 mod asked;
 mod browser;
+mod documented;
 mod guards;
 mod stream;
 

@@ -43,8 +43,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "view",
             "engine",
             "sight",
-            "dashboard",
             "notify",
+            "dashboard",
         ],
     ),
 ];

@@ -1,7 +1,7 @@
 // What a person may tell the run: left in its store, where it finds it within a second.
 
 import { $, show, text } from "./dom.js";
-import { counted, safe } from "./words.js";
+import { safe } from "./words.js";
 import { isOpen } from "./verdict.js";
 
 let token = document.querySelector('meta[name="chainfill-page"]').content;
@@ -28,9 +28,7 @@ export function drawControls(page) {
   show("resume", open && Boolean(paused) && !ending);
   show("stop", open && !ending);
   show("pace", open && !ending && Boolean(page.progress));
-  const attention = page.total?.attention ?? 0;
-  show("retry", attention > 0);
-  text("retry-words", `Retry ${counted(attention, "option")}`);
+  show("retry", (page.total?.attention ?? 0) > 0);
   const rate = $("pace-rate");
   if (page.progress && document.activeElement !== rate && !busy) choose(rate, page.progress.spacing_ms);
 }

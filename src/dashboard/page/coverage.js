@@ -122,13 +122,13 @@ async function tell(at) {
   const expiry = view.expiries[at[0]];
   if (!expiry) return;
   const state = stateOf(expiry.cells[at[1]]);
-  const short = `${expiry.expiry ?? "names that do not parse"}: ${state === "pending" ? "missing" : state}`;
+  const short = `${expiry.expiry ?? "names that do not parse"}: ${state}`;
   text("map-words", short);
   try {
     const one = await option(at);
     if (one && view.at && at[0] === view.at[0] && at[1] === view.at[1]) {
       const bars = one.rows > 0 ? `, ${counted(one.rows, "bar")} from ${one.first_bar} to ${one.last_bar}` : "";
-      text("map-words", `${safe(one.symbol)}: ${one.state === "pending" ? "missing" : one.state}${bars}${one.reason ? ` (${safe(one.reason)})` : ""}`);
+      text("map-words", `${safe(one.symbol)}: ${one.state}${bars}${one.reason ? ` (${safe(one.reason)})` : ""}`);
     }
   } catch {
     // What is known is told.

@@ -41,7 +41,7 @@ function table(tally, delta) {
   ];
   const cell = (value) => (value === undefined || value === null ? "–" : grouped(value));
   const diff = (from, to) => (from === undefined || from === null || from === to ? null : el("small", {}, change(to - from)));
-  const extra = [["Empty", "empty", tally.empty], ["Needs attention", "attention", tally.attention], ["Listed", "listed", tally.listed]];
+  const extra = [["Empty", "empty", tally.empty], ["Needs attention", "attention", tally.attention], ["Pending", "pending", tally.pending], ["Listed", "listed", tally.listed]];
   return el("table", { class: "against" },
     el("thead", {}, el("tr", {}, el("td", {}), ...["Before", "Now", "Target"].map((head) => el("th", { scope: "col", class: "n" }, head)))),
     el("tbody", {}, rows.map(([head, key, from, to, target]) =>

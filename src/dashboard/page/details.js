@@ -21,7 +21,7 @@ const ERRORS_SHOWN = 5;
 export function finish(page, now) {
   const is = page.outlook?.expectation;
   if (page.verdict.health === "done") return ["complete", page.run?.ended_at ? `since ${clock(Date.parse(page.run.ended_at), now)}` : ""];
-  if (!is || is.state === "none") return ["no run", ""];
+  if (!is || is.state === "none") return ["no run", page.open > 0 ? `${counted(page.open, "option")} still to be fetched` : ""];
   if (is.state === "measuring") return ["measuring", `${grouped(is.answers)} of ${grouped(is.of)} answers that it takes`];
   if (is.state === "due") return ["due", "any moment now"];
   if (is.state === "paused") {

@@ -16,7 +16,7 @@ export async function openStory(symbol) {
   const { option } = story;
   const now = serverNow();
   bars = story.bars;
-  $("story-head").replaceChildren(safe(option.symbol), el("span", { class: `chip ${option.state}` }, option.state === "pending" ? "missing" : option.state));
+  $("story-head").replaceChildren(safe(option.symbol), el("span", { class: `chip ${option.state}` }, option.state));
   const canvas = el("canvas", { id: "story-chart", role: "img", "aria-label": chartWords() });
   const type = { C: "call", P: "put" }[option.option_type] ?? "";
   $("story-body").replaceChildren(...[

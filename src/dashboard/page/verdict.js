@@ -26,7 +26,7 @@ export function drawVerdict(page, now) {
   $("verdict").dataset.health = health;
   text("verdict-word", word);
   const rest = sentence.startsWith(`${word}: `) ? sentence.slice(word.length + 2) : sentence;
-  text("sentence", safe(rest.charAt(0).toUpperCase() + rest.slice(1)));
+  redraw("sentence", rest, () => inCode(safe(rest.charAt(0).toUpperCase() + rest.slice(1))));
   const wait = waitOf(page);
   const icon = health === "fine" && wait ? "wait" : health === "fine" && page.progress?.phase === "paused" ? "pause" : health;
   $("verdict-icon").setAttribute("href", `#i-${icon}`);
@@ -71,6 +71,11 @@ function silence(page, now) {
   }
 }
 
+/** What stands between backticks is a command. */
+function inCode(words) {
+  return words.split("`").map((part, at) => (at % 2 === 1 ? el("code", {}, part) : document.createTextNode(part)));
+}
+
 /** A screen reader hears what changed, and not each second. */
 function announce(page, word) {
   const phase = page.progress?.phase ?? "";
@@ -84,12 +89,12 @@ function turn(part) {
   $("dial-fill").style.strokeDasharray = `${part * 100} 100`;
 }
 
-/** Stored, empty, attention, missing: the four add up to what is listed (I4). */
+/** Stored, empty, attention, pending: the four add up to what is listed (I4). */
 export const STATES = [
   ["stored", "Stored"],
   ["empty", "Empty"],
   ["attention", "Needs attention"],
-  ["pending", "Missing"],
+  ["pending", "Pending"],
 ];
 
 /** A bar of the four states. */

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use chainfill::vendor::Vendor;
 use chainfill::vendor::settings::KEY_DEFAULT;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Served, vendor};
@@ -114,7 +115,7 @@ fn shown(numbers: &Value) -> Counts {
 
 #[test]
 fn the_page_keeps_its_promises_in_a_real_browser() {
-    // F-W4, F-W7, F-X1
+    // F-W4, F-W6, F-W7, F-X1
     let desk = Desk::new();
     let made = Vendor::new(vendor("BTC=150,ETH=110"));
     let mut names: Vec<String> = made.names().iter().map(ToString::to_string).collect();
@@ -154,6 +155,8 @@ fn the_page_keeps_its_promises_in_a_real_browser() {
                 seen += 1;
             }
             "exact" => assert_eq!(shown(&value), counted(&desk), "the page and the store"),
+            "freeze" => run.as_ref().unwrap().signal(Signal::STOP),
+            "thaw" => run.as_ref().unwrap().signal(Signal::CONT),
             "down" => drop(serving.take()),
             "up" => {
                 let at = served.host();
