@@ -1,6 +1,5 @@
 //! `chainfill backfill`: the main job.
 
-use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 
@@ -93,7 +92,7 @@ impl Backfill {
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
+        let views = views::views(&context.common, &context.tz()?)?;
         let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await?;
         Ok(report.ending.exit_code())
     }

@@ -1,6 +1,7 @@
 //! Which views a run gets: the live one on a terminal, else lines; and the log.
 
 use std::fs::{self, OpenOptions};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use indicatif::ProgressDrawTarget;
@@ -13,8 +14,10 @@ use crate::view::aside::Aside;
 use crate::view::lines::{Form, Level, Lines};
 use crate::view::live::{self, Live, Scene};
 
-/// The views of a run. `on_terminal`: whether standard output is one.
-pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
+/// The views of a run. The live one is drawn on standard error, in place of the lines on standard output: it takes two
+/// terminals, or one of them would show nothing.
+pub(super) fn views(common: &Common, tz: &TimeZone) -> Result<Vec<Box<dyn View>>, Failure> {
+    let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     let mut views: Vec<Box<dyn View>> = Vec::new();
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let no_color = common.color == Color::Never || set("NO_COLOR").is_some();

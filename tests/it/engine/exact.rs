@@ -59,6 +59,24 @@ async fn a_listing_by_year_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn past_years_of_a_listing_are_looked_at_again_each_month_also_by_daily_runs() {
+    // F-X8
+    let listing = ListingFace::YearNeeded;
+    let world = World::new(Settings { listing, face: Face::Expiry2026, ..small("BTC=60,ETH=60") });
+    world.backfill().await.unwrap();
+    for (after_days, asked) in [(20, 2), (9, 2), (2, 7), (20, 2)] {
+        tokio::time::advance(std::time::Duration::from_millis(after_days * DAY_MS as u64)).await;
+        world.asked.lock().unwrap().clear();
+        world.backfill().await.unwrap();
+        assert_eq!(
+            world.asked_for("available"),
+            asked,
+            "{after_days} days on: the years from 2027 back to two that hold nothing"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_refused_listing_does_not_make_every_later_one_dearer() {
     // F-S8
     let world = World::new(Settings { faults: "s8@1".parse().unwrap(), ..small("BTC=150,ETH=150") });
