@@ -1,6 +1,5 @@
 //! `chainfill backfill`: the main job.
 
-
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};

@@ -1,11 +1,13 @@
 //! The fewest requests that the vendor allows, counted exactly.
 
+use chainfill::domain::instrument::Symbol;
+use chainfill::domain::ledger::{OptionRecord, OptionState};
 use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
 use chainfill::limits::{DAY_MS, EMPTIES_DOUBTED};
 use chainfill::vendor::{Face, ListingFace, Settings};
 
-use crate::rig::world::{World, small};
+use crate::rig::world::{BEGIN, World, small};
 
 #[tokio::test(start_paused = true)]
 async fn one_option_a_request_costs_listing_probe_and_options_and_a_second_run_one_request() {
@@ -136,4 +138,38 @@ fn expiries(world: &World) -> u64 {
     found.sort();
     found.dedup();
     found.len() as u64
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_the_archive_cut_short_is_looked_at_again_when_the_archive_may_have_grown() {
+    // F-S4: the archive ends in June 2024; later options are short or empty until it has grown
+    let until = Some(jiff::civil::Date::constant(2024, 6, 16));
+    let mut world = World::new(Settings { empties_share: 0.0, archive_until: until, ..small("BTC=300") });
+    world.settings.query = QueryMode::Symbol;
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    world.asked.lock().unwrap().clear();
+    world.backfill().await.unwrap();
+    assert_eq!(world.asked_for("symbol="), 0, "nothing is old yet");
+    world.vendor.lock().unwrap().set_archive_until(None);
+    tokio::time::advance(std::time::Duration::from_millis(31 * DAY_MS as u64)).await;
+    world.backfill().await.unwrap();
+    world.assert_complete().await;
+    let asked = world.asked_for("symbol=");
+    world.backfill().await.unwrap();
+    assert_eq!(world.asked_for("symbol="), asked, "what reaches its expiry is final");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_does_not_make_a_cut_history_final() {
+    // F-S5: bars until April, then the vendor answers with nothing for that option, after its expiry
+    let name = "BTC-28JUN24-60000-C";
+    let record = |fetched| OptionRecord {
+        state: OptionState::Stored,
+        row_count: 3,
+        last_bar: Some(jiff::civil::Date::constant(2024, 4, 1)),
+        fetched_at: Some(fetched),
+        ..OptionRecord::listed(Symbol::new(name))
+    };
+    assert!(!record(BEGIN).is_final(), "whenever it was asked for last");
 }
