@@ -99,7 +99,7 @@ fn sources(folders: &[&str], extensions: &[&str]) -> Vec<Source> {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
             let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != "__pycache__" {
+            if path.is_dir() && !["__pycache__", "node_modules"].contains(&name.as_str()) {
                 walk(&path, extensions, found);
             } else if extensions.contains(&extension.as_str()) {
                 let text = fs::read_to_string(&path).unwrap();
