@@ -7,10 +7,12 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dashboard;
 pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod limits;
+pub mod notify;
 pub mod process;
 pub mod redaction;
 pub mod sight;

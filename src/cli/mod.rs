@@ -3,19 +3,24 @@
 
 mod backfill;
 mod conduct;
+mod dashboard;
 mod demo;
 mod failure;
 mod missing;
+mod notify;
 mod orders;
 mod pages;
 mod plan;
 mod retry;
 mod screen;
+mod serve;
 mod shell;
 mod status;
+mod status_watch;
 mod vendor;
 mod verify;
 mod views;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,6 +118,8 @@ enum Command {
     Backfill(backfill::Backfill),
     /// Show what a run does, alive or dead; costs no request
     Status(status::Status),
+    /// Watch a run on a full screen, from any terminal; keys pause, resume and stop it
+    Watch(watch::Watch),
     /// Count what is missing, by currency
     Missing(missing::Missing),
     /// Prove from the store alone that nothing is missing
@@ -127,6 +134,8 @@ enum Command {
     Pace(orders::PaceCommand),
     /// Put options back to pending, so that they are asked for again
     Retry(retry::Retry),
+    /// Show a store in the browser, whether a run is at work on it or not
+    Serve(serve::Serve),
     /// Run the whole job against the simulated vendor: no key, about a minute
     Demo(demo::Demo),
     /// Run the simulated vendor as a server of its own
@@ -173,6 +182,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Plan(command) => command.run(&common).await,
         Command::Backfill(command) => command.run(&common).await,
         Command::Status(command) => command.run(&common).await,
+        Command::Watch(command) => command.run(&common).await,
         Command::Missing(command) => command.run(&common).await,
         Command::Verify(command) => command.run(&common).await,
         Command::Stop(command) => command.run(&common).await,
@@ -180,6 +190,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Resume(command) => command.run(&common).await,
         Command::Pace(command) => command.run(&common).await,
         Command::Retry(command) => command.run(&common).await,
+        Command::Serve(command) => command.run(&common).await,
         Command::Demo(command) => command.run(&common).await,
         Command::Vendor(command) => command.run().await,
         Command::Completions(command) => Ok(command.run()),

@@ -11,7 +11,7 @@ use crate::config::MaxRate;
 use crate::domain::order::Order;
 use crate::limits::{ORDER_WAIT_MS_MAX, STOP_WAIT_MS_MAX};
 use crate::process;
-use crate::store::{Left, Outside};
+use crate::store::{Left, Outside, StoreError};
 use crate::view::words;
 
 /// How often it looks whether the order was followed.
@@ -40,81 +40,86 @@ pub(super) struct PaceCommand {
 impl Stop {
     /// Leaves the order and waits until the run has ended.
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
-        let clock = SystemClock::start();
-        let store = context.lookout()?;
-        let Some(left) = leave(context, &store, &Order::Stop, &clock).await? else { return Ok(0) };
-        let waited = wait(&store, &left, &clock, STOP_WAIT_MS_MAX, true).await?;
-        let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
-        if waited {
-            say(
-                context,
-                "stop",
-                true,
-                &format!("process {pid} on host {host} has stopped; chainfill backfill goes on from here"),
-            );
-            return Ok(0);
-        }
-        let what = format!("process {pid} on host {host} has not stopped within {} s", STOP_WAIT_MS_MAX / 1000);
-        Err(Failure::unexpected(&what).hint(format!("on that host, kill {pid} ends it too; nothing is lost")))
+        follow(context, Order::Stop).await
     }
 }
 
 impl Pause {
     /// Leaves the order and waits until it is followed.
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
-        follow(context, Order::Pause, "is paused; chainfill resume lets it go on").await
+        follow(context, Order::Pause).await
     }
 }
 
 impl Resume {
     /// Leaves the order and waits until it is followed.
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
-        follow(context, Order::Resume, "goes on").await
+        follow(context, Order::Resume).await
     }
 }
 
 impl PaceCommand {
     /// Leaves the order and waits until it is followed.
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
-        let spacing_ms = self.max_rate.spacing_ms();
-        let words = format!("sends {} now", words::pace(spacing_ms));
-        follow(context, Order::Pace { spacing_ms }, &words).await
+        follow(context, Order::Pace { spacing_ms: self.max_rate.spacing_ms() }).await
     }
+}
+
+/// What became of an order, in words.
+pub(super) enum Fate {
+    /// The run has followed it.
+    Followed(String),
+    /// No run that lives could take it.
+    Nobody(String),
+    /// The run has not taken it in time; and what to do.
+    Late(String, String),
 }
 
 /// Leaves an order and says what became of it.
-pub(super) async fn follow(context: &Context, order: Order, done: &str) -> Result<u8, Failure> {
-    let clock = SystemClock::start();
-    let store = context.lookout()?;
-    let word = order.word();
-    let Some(left) = leave(context, &store, &order, &clock).await? else { return Ok(0) };
-    let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
-    if wait(&store, &left, &clock, ORDER_WAIT_MS_MAX, false).await? {
-        say(context, word, true, &format!("process {pid} on host {host} {done}"));
-        return Ok(0);
+pub(super) async fn follow(context: &Context, order: Order) -> Result<u8, Failure> {
+    match give(&context.lookout()?, &order).await? {
+        Fate::Followed(words) => say(context, order.word(), true, &words),
+        Fate::Nobody(words) => say(context, order.word(), false, &words),
+        Fate::Late(words, hint) => return Err(Failure::unexpected(&words).hint(hint)),
     }
-    let what = format!("process {pid} on host {host} has not taken the order within {} s", ORDER_WAIT_MS_MAX / 1000);
-    Err(Failure::unexpected(&what).hint("chainfill status says what it does; it takes the order when it can"))
+    Ok(0)
 }
 
-/// Leaves an order with the run that holds the store; says so where there is none that lives.
-async fn leave(
-    context: &Context,
-    store: &Arc<dyn Outside>,
-    order: &Order,
-    clock: &SystemClock,
-) -> Result<Option<Left>, Failure> {
+/// Leaves an order with the run that holds the store, and waits until it is followed.
+pub(super) async fn give(store: &Arc<dyn Outside>, order: &Order) -> Result<Fate, StoreError> {
+    let clock = SystemClock::start();
     let Some(left) = store.leave_order(order, clock.now()).await? else {
-        say(context, order.word(), false, &format!("no run holds the store; there is nothing to {}", order.word()));
-        return Ok(None);
+        return Ok(Fate::Nobody(format!("no run holds the store; there is nothing to {}", order.word())));
     };
-    let pid = left.holder.identity.pid;
+    let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
     if process::alive(&left.holder.identity) == Some(false) {
-        let text = format!("process {pid} ended without finishing; nothing is lost, and nothing runs");
-        say(context, order.word(), false, &text);
-        return Ok(None);
+        let words = format!("process {pid} ended without finishing; nothing is lost, and nothing runs");
+        return Ok(Fate::Nobody(words));
     }
-    Ok(Some(left))
+    let ends = *order == Order::Stop;
+    let most_ms = if ends { STOP_WAIT_MS_MAX } else { ORDER_WAIT_MS_MAX };
+    let who = format!("process {pid} on host {host}");
+    if wait(store, &left, &clock, most_ms, ends).await? {
+        return Ok(Fate::Followed(format!("{who} {}", followed(order))));
+    }
+    let most_s = most_ms / 1000;
+    Ok(if ends {
+        let words = format!("{who} has not stopped within {most_s} s");
+        Fate::Late(words, format!("on that host, kill {pid} ends it too; nothing is lost"))
+    } else {
+        let words = format!("{who} has not taken the order within {most_s} s");
+        Fate::Late(words, "chainfill status says what it does; it takes the order when it can".to_owned())
+    })
+}
+
+fn followed(order: &Order) -> String {
+    match order {
+        Order::Stop => "has stopped; chainfill backfill goes on from here".to_owned(),
+        Order::Pause => "is paused; chainfill resume lets it go on".to_owned(),
+        Order::Resume => "goes on".to_owned(),
+        Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
+        Order::Retry(_) => "asks for them again".to_owned(),
+    }
 }
 
 /// Waits until the order is taken, or for one that ends the run until it has ended. Whether that came in time.
@@ -124,7 +129,7 @@ async fn wait(
     clock: &SystemClock,
     most_ms: u64,
     until_end: bool,
-) -> Result<bool, Failure> {
+) -> Result<bool, StoreError> {
     let started = clock.now();
     while started.until_ms(clock.now()).unsigned_abs() < most_ms {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;

@@ -63,7 +63,8 @@ pub(super) async fn show(
     if refresh || glance.listing.is_none() {
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
-        let (mut settings, clock) = settings(currencies.to_vec(), "plan", &api_url);
+        let clock = SystemClock::start();
+        let mut settings = settings(currencies.to_vec(), "plan", &api_url, clock);
         pace.apply(&mut settings);
         settings.only_listing = true;
         // A wait for the vendor is told (I10); the plan itself goes to standard output.

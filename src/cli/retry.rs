@@ -45,7 +45,7 @@ impl Retry {
             // One writer (I7): the run that is at work puts them back itself.
             Err(StoreError::Held(_)) => {
                 drop(store);
-                return super::orders::follow(context, Order::Retry(which), "asks for them again").await;
+                return super::orders::follow(context, Order::Retry(which)).await;
             }
             Err(error) => return Err(error.into()),
         };

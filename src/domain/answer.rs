@@ -20,8 +20,8 @@ pub enum Query {
 /// One page of an answer, already checked to be what was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// The bars, in the vendor's order, each with the option that it belongs to.
-    pub rows: Vec<(Symbol, Candle)>,
+    /// The options in it, each named once, with their bars in the vendor's order.
+    pub options: Vec<(Symbol, Vec<Candle>)>,
     /// Whether the vendor said that this is not the end.
     pub more: More,
 }
@@ -55,7 +55,7 @@ pub enum PageError {
 #[derive(Debug)]
 pub struct Pages {
     query: Query,
-    by_symbol: BTreeMap<Symbol, BTreeMap<Date, (Candle, bool)>>,
+    by_symbol: BTreeMap<Symbol, Vec<Bar>>,
     rows: usize,
     pages: u32,
     next: u32,
@@ -65,8 +65,11 @@ pub struct Pages {
 #[derive(Debug)]
 pub struct Whole {
     query: Query,
-    by_symbol: BTreeMap<Symbol, BTreeMap<Date, (Candle, bool)>>,
+    by_symbol: BTreeMap<Symbol, Vec<Bar>>,
 }
+
+/// A bar, and whether the answer held another one for its date.
+type Bar = (Candle, bool);
 
 /// Proof that a whole, valid answer held nothing for an option. Only [`Whole::history_of`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,13 @@ impl Query {
     }
 }
 
+impl Page {
+    /// The bars in it, of all its options.
+    pub fn rows(&self) -> usize {
+        self.options.iter().map(|(_, candles)| candles.len()).sum()
+    }
+}
+
 impl Pages {
     /// No page yet.
     pub fn new(query: Query) -> Pages {
@@ -120,22 +130,26 @@ impl Pages {
     /// # Errors
     /// When the vendor repeats itself or does not end.
     pub fn add(mut self, page: Page) -> Result<Next, PageError> {
-        let read = page.rows.len();
-        let mut news = 0_usize;
-        for (symbol, candle) in page.rows {
+        let read = page.rows();
+        let mut news = 0;
+        for (symbol, candles) in page.options {
             let bars = self.by_symbol.entry(symbol).or_default();
-            let date = candle.date;
-            // B6: the same bar twice is one bar; another value for it is kept and flagged.
-            match bars.get(&date) {
-                None => {
-                    news += 1;
-                    bars.insert(date, (candle, false));
+            let known = bars.len();
+            bars.extend(candles.into_iter().map(|candle| (candle, false)));
+            // B6: the same bar twice is one bar; another value for it is kept and flagged. The sort is stable, so the
+            // later one comes later; bars come in order, or in the reverse of it, which makes it quick.
+            bars.sort_by_key(|(candle, _)| candle.date);
+            bars.dedup_by(|(later, _), (kept, two_values)| {
+                if later.date != kept.date {
+                    return false;
                 }
-                Some((known, _)) if *known == candle => {}
-                Some(_) => {
-                    bars.insert(date, (candle, true));
+                if later != kept {
+                    std::mem::swap(later, kept);
+                    *two_values = true;
                 }
-            }
+                true
+            });
+            news += bars.len() - known;
         }
         if self.pages > 0 && read > 0 && news == 0 {
             return Err(PageError::Repeats(self.next));
@@ -177,9 +191,9 @@ impl Whole {
             Some(bars) if !bars.is_empty() => {
                 let mut flaws = Vec::new();
                 let mut candles = Vec::with_capacity(bars.len());
-                for (date, (candle, twice)) in bars {
-                    if twice {
-                        flaws.push((date, Flaw::TwoValues));
+                for (candle, two_values) in bars {
+                    if two_values {
+                        flaws.push((candle.date, Flaw::TwoValues));
                     }
                     candles.push(candle);
                 }
@@ -210,11 +224,12 @@ impl Whole {
 mod tests {
     use super::*;
 
-    fn bar(symbol: &str, day: i8) -> (Symbol, Candle) {
+    fn bar(symbol: &str, day: i8) -> (Symbol, Vec<Candle>) {
         let date = Date::constant(2024, 4, day);
         let open_ms = super::super::moment::Moment::opening_of(date).0;
         let none = None;
-        (Symbol::new(symbol), Candle { open_ms, date, open: none, high: none, low: none, close: none, volume: none })
+        let bar = Candle { open_ms, date, open: none, high: none, low: none, close: none, volume: none };
+        (Symbol::new(symbol), vec![bar])
     }
 
     fn expiry() -> Query {
@@ -223,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_option_is_empty_only_after_the_last_page() {
-        let page = Page { rows: vec![bar("BTC-17APR24-60000-C", 1)], more: More::At(1) };
+        let page = Page { options: vec![bar("BTC-17APR24-60000-C", 1)], more: More::At(1) };
         let Next::Ask(pages, 1) = Pages::new(expiry()).add(page).unwrap() else { panic!("it said there is more") };
         let Next::Done(mut whole) = pages.add(Page::default()).unwrap() else { panic!("it said that is all") };
         let has = Symbol::new("BTC-17APR24-60000-C");
@@ -235,7 +250,7 @@ mod tests {
     #[test]
     fn a_repeated_offset_or_page_is_an_error_and_never_the_end() {
         // F-S18
-        let page = |more| Page { rows: vec![bar("BTC-17APR24-60000-C", 1)], more };
+        let page = |more| Page { options: vec![bar("BTC-17APR24-60000-C", 1)], more };
         assert_eq!(Pages::new(expiry()).add(page(More::At(0))).unwrap_err(), PageError::Repeats(0));
         let Next::Ask(pages, 1) = Pages::new(expiry()).add(page(More::Unsaid)).unwrap() else { panic!("unproven end") };
         assert_eq!(pages.add(page(More::Unsaid)).unwrap_err(), PageError::Repeats(1));
@@ -244,23 +259,32 @@ mod tests {
     #[test]
     fn a_page_that_says_nothing_of_the_end_needs_an_empty_one_after_it() {
         // F-S17
-        let page = Page { rows: vec![bar("BTC-17APR24-60000-C", 1)], more: More::Unsaid };
+        let page = Page { options: vec![bar("BTC-17APR24-60000-C", 1)], more: More::Unsaid };
         let Next::Ask(pages, offset) = Pages::new(expiry()).add(page).unwrap() else { panic!("unproven end") };
         assert_eq!(offset, 1);
-        let end = pages.add(Page { rows: vec![], more: More::Unsaid }).unwrap();
+        let end = pages.add(Page { options: vec![], more: More::Unsaid }).unwrap();
         assert!(matches!(end, Next::Done(_)));
     }
 
     #[test]
     fn two_values_for_one_bar_keep_the_later_and_say_so() {
         // F-B6
-        let mut second = bar("BTC-17APR24-60000-C", 1);
-        second.1.volume = Some(rust_decimal::Decimal::ONE);
-        let rows = vec![bar("BTC-17APR24-60000-C", 1), bar("BTC-17APR24-60000-C", 1), second.clone()];
-        let Next::Done(mut whole) = Pages::new(expiry()).add(Page { rows, more: More::End }).unwrap() else {
+        let (symbol, first) = bar("BTC-17APR24-60000-C", 2);
+        let (mut other, mut earlier) = (first[0].clone(), first[0].clone());
+        other.volume = Some(rust_decimal::Decimal::ONE);
+        earlier.date = Date::constant(2024, 4, 1);
+        let bars = vec![first[0].clone(), first[0].clone(), other.clone(), earlier.clone()];
+        let page = |bars, more| Page { options: vec![(symbol.clone(), bars)], more };
+        let Next::Done(mut whole) = Pages::new(expiry()).add(page(bars, More::End)).unwrap() else {
             panic!("one page")
         };
-        let History::Bars(bars, flaws) = whole.history_of(&second.0).unwrap() else { panic!("it has a bar") };
-        assert_eq!((bars, flaws), (vec![second.1.clone()], vec![(second.1.date, Flaw::TwoValues)]));
+        let flaw = (other.date, Flaw::TwoValues);
+        assert_eq!(whole.history_of(&symbol), Some(History::Bars(vec![earlier.clone(), other.clone()], vec![flaw])));
+        // On a later page as well.
+        let one = Pages::new(expiry()).add(page(first, More::At(1))).unwrap();
+        let Next::Ask(pages, 1) = one else { panic!("it said there is more") };
+        let two = pages.add(page(vec![other.clone(), earlier.clone()], More::End)).unwrap();
+        let Next::Done(mut whole) = two else { panic!("it said that is all") };
+        assert_eq!(whole.history_of(&symbol), Some(History::Bars(vec![earlier, other], vec![flaw])));
     }
 }

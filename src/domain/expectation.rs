@@ -71,12 +71,21 @@ pub fn expectation(progress: &Progress, is_working: bool, now: Moment) -> Expect
             let range = range();
             Expectation::Paused { low_ms: range.map(|range| range.low_ms), high_ms: range.map(|range| range.high_ms) }
         }
-        Phase::Fetching | Phase::Waiting if progress.requests_left == 0 => Expectation::Due,
-        Phase::Fetching | Phase::Waiting => match range() {
+        // Before the plan nothing is left to ask for either: a listing may have to wait as well.
+        Phase::Fetching | Phase::Waiting if progress.requests_left == 0 && !progress.currencies.is_empty() => {
+            Expectation::Due
+        }
+        Phase::Fetching | Phase::Waiting if !progress.currencies.is_empty() => match range() {
             Some(Range { low_ms, high_ms }) => Expectation::Ready { low_at: now + low_ms, high_at: now + high_ms },
             None => Expectation::Measuring { answers: progress.answers.min(PACE_ANSWERS_MIN), of: PACE_ANSWERS_MIN },
         },
-        Phase::Starting | Phase::Listing | Phase::VendorDown | Phase::StoreAway | Phase::Stopping => {
+        Phase::Starting
+        | Phase::Listing
+        | Phase::Fetching
+        | Phase::Waiting
+        | Phase::VendorDown
+        | Phase::StoreAway
+        | Phase::Stopping => {
             Expectation::Measuring { answers: progress.answers.min(PACE_ANSWERS_MIN), of: PACE_ANSWERS_MIN }
         }
     }
@@ -126,10 +135,19 @@ impl From<Said> for [Moment; 3] {
 mod tests {
     use super::*;
     use crate::domain::governor::quota::Quota;
+    use crate::domain::instrument::Currency;
+    use crate::domain::progress::CurrencyProgress;
     use crate::limits::{DAY_MS, SECOND_MS};
 
     fn at_work() -> Progress {
-        Progress { phase: Phase::Fetching, answers: 50, requests_left: 100, ..Progress::default() }
+        let eth = CurrencyProgress::planned(Currency::stored("ETH"), 150);
+        Progress {
+            phase: Phase::Fetching,
+            answers: 50,
+            requests_left: 100,
+            currencies: vec![eth],
+            ..Progress::default()
+        }
     }
 
     #[test]
@@ -146,6 +164,8 @@ mod tests {
         assert_eq!(expectation(&few, true, now), Expectation::Measuring { answers: 3, of: PACE_ANSWERS_MIN });
         let none_left = Progress { requests_left: 0, ..at_work() };
         assert_eq!(expectation(&none_left, true, now), Expectation::Due);
+        let listing = Progress { phase: Phase::Waiting, currencies: Vec::new(), ..none_left };
+        assert!(matches!(expectation(&listing, true, now), Expectation::Measuring { .. }));
         let paused = Progress { phase: Phase::Paused, phase_since: now, ..at_work() };
         assert!(matches!(expectation(&paused, true, now), Expectation::Paused { low_ms: Some(100_000), .. }));
         let ended = Progress { phase: Phase::Ended, ..at_work() };

@@ -32,6 +32,19 @@ pub struct Milestone {
     pub high_at: Option<Moment>,
 }
 
+/// A milestone that was reached just now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Passed {
+    /// The currency.
+    pub currency: Currency,
+    /// Of the options that the run asks for.
+    pub percent: u64,
+    /// The options that are done.
+    pub options: u64,
+    /// The options that the run asks for.
+    pub of: u64,
+}
+
 impl Reached {
     /// Notes the milestones that were reached with so many options done, and returns the highest of them.
     pub fn note(&mut self, done: u64, todo: u64, at: Moment) -> Option<u64> {

@@ -52,6 +52,13 @@ impl Moment {
         local.strftime(form).to_string()
     }
 
+    /// In as few columns as can be: `13:20`, or the date of another day, `27 Oct`.
+    pub fn shortest(self, tz: &TimeZone, now: Moment) -> String {
+        let local = self.timestamp().to_zoned_datetime(tz.clone());
+        let same_day = local.date() == now.timestamp().to_zoned_datetime(tz.clone()).date();
+        local.strftime(if same_day { "%H:%M" } else { "%-d %b" }).to_string()
+    }
+
     /// The offset of a time zone from UTC at this moment: `+08:00`.
     pub fn offset(self, tz: &TimeZone) -> String {
         self.timestamp().to_zoned_datetime(tz.clone()).strftime("%:z").to_string()
@@ -110,5 +117,12 @@ mod tests {
         assert_eq!((at + 1).bar_boundary(), at);
         assert_eq!(Moment::opening_of(Date::constant(2024, 6, 16)), at);
         assert_eq!(at.rfc3339(), "2024-06-16T08:00:00Z");
+    }
+
+    #[test]
+    fn the_shortest_time_is_a_time_today_and_a_date_on_other_days() {
+        let at = Moment(1_718_524_800_000);
+        let shortest = |later_ms: i64| (at + later_ms).shortest(&TimeZone::UTC, at);
+        assert_eq!([0, DAY_MS].map(shortest), ["08:00", "17 Jun"]);
     }
 }

@@ -11,7 +11,7 @@ use super::governor::{Lesson, Reason};
 use super::instrument::Currency;
 use super::latency::Latencies;
 use super::ledger::OptionState;
-use super::milestone::Reached;
+use super::milestone::{Passed, Reached};
 use super::moment::Moment;
 use super::pulse::Pulse;
 use super::run::Ending;
@@ -89,6 +89,9 @@ pub struct Progress {
     pub forecasts: Vec<Said>,
     /// How it ended.
     pub ending: Option<Ending>,
+    /// The milestone that the last event reached, so that every view tells it once.
+    #[serde(skip)]
+    pub passed: Option<Passed>,
 }
 
 /// What a run does.
@@ -177,6 +180,7 @@ impl Progress {
     /// Takes an event in.
     pub fn fold(&mut self, at: Moment, event: &Event) {
         let before = self.phase;
+        self.passed = None;
         match event {
             Event::Started { quota, spacing_ms, .. } => {
                 (self.started_at, self.working_since, self.phase_since) = (at, at, at);
@@ -347,7 +351,13 @@ impl Progress {
             return; // it came along with others; nobody counts on it
         }
         currency.done = currency.done.max(done.index);
-        currency.reached.note(currency.done, currency.todo, at);
+        let highest = currency.reached.note(currency.done, currency.todo, at);
+        self.passed = highest.map(|percent| Passed {
+            currency: currency.currency.clone(),
+            percent,
+            options: currency.done,
+            of: currency.todo,
+        });
         match done.state {
             OptionState::Stored => currency.stored += 1,
             OptionState::Empty => currency.empty += 1,

@@ -31,10 +31,10 @@ impl Run {
         let fault = read.as_ref().err();
         let returned = returned(fault);
         let lessons = self.governor.settle(permit, now, returned);
-        let rows = if let Ok(Good::Page(page)) = &read { page.rows.len() } else { 0 };
+        let rows = if let Ok(Good::Page(page)) = &read { page.rows() } else { 0 };
         let outcome = match &read {
             Ok(Good::Names(..)) => "listing",
-            Ok(Good::Page(page)) if page.rows.is_empty() => "empty",
+            Ok(Good::Page(page)) if page.rows() == 0 => "empty",
             Ok(Good::Page(_)) => "rows",
             Err(fault) => fault.class(),
         };
@@ -82,7 +82,7 @@ impl Run {
         match (work.ask, good) {
             (Ask::Listing(_), Good::Names(ask, names)) => self.take_names(ask, names),
             (Ask::Canary(symbol), Good::Page(page)) => {
-                self.witness_answered(&symbol, !page.rows.is_empty(), vouches, now);
+                self.witness_answered(&symbol, page.rows() > 0, vouches, now);
             }
             (Ask::Bars(pages, _), Good::Page(page)) => {
                 self.spare_witness();
@@ -95,7 +95,7 @@ impl Run {
 
     fn take_page(&mut self, pages: Pages, page: Page, now: Moment) {
         let query = pages.query().clone();
-        let rows = u32::try_from(page.rows.len()).unwrap_or(u32::MAX);
+        let rows = u32::try_from(page.rows()).unwrap_or(u32::MAX);
         let goes_on = matches!(page.more, crate::domain::answer::More::At(_));
         match pages.add(page) {
             Ok(Next::Ask(pages, offset)) => {

@@ -4,15 +4,18 @@ use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
 use super::escape::safe;
+use super::finish;
 use super::numbers::{counted, grouped, percent};
 use super::status_page::style_of;
 use super::table::{fit, wrap};
+use crate::domain::expectation::expectation;
 use crate::domain::forecast::{self, span_words};
 use crate::domain::health::{self, Health};
 use crate::domain::moment::Moment;
 use crate::domain::outlook::Rate;
 use crate::domain::progress::{CurrencyProgress, Phase, Progress};
 
+const FINISH: &str = "finish: ";
 const BAR_MIN: usize = 10;
 const BAR_MAX: usize = 40;
 
@@ -35,6 +38,9 @@ pub fn draw(progress: &Progress, now: Moment, tz: &TimeZone, width: usize, color
         lines.push(paint(&bar(one, &eta, at_work, progress, now, name_width, width), bar_style(one), color));
     }
     let dim = AnsiColor::BrightBlack.on_default();
+    if let Some(finish) = finish::words(expectation(progress, true, now), now, tz, width.saturating_sub(FINISH.len())) {
+        lines.extend(wrap(&format!("{FINISH}{finish}"), width));
+    }
     lines.extend(numbers(progress, width).iter().map(|line| paint(line, dim, color)));
     let (health, state) = state(progress, now, tz);
     let state = wrap(&safe(&state), width);
@@ -58,6 +64,8 @@ fn state(progress: &Progress, now: Moment, tz: &TimeZone) -> (Health, String) {
         return (Health::Idle, health::waiting(wait, now, tz));
     }
     match health {
+        // Nothing moves, and that is well: it must not look as if something did.
+        Health::Fine if progress.phase == Phase::Paused => (Health::Idle, sentence),
         Health::Worry => (health, format!("{}: {sentence}", health.word())),
         Health::Fine | Health::Done | Health::Idle => (health, sentence),
     }

@@ -56,6 +56,7 @@ fn states() -> Vec<(&'static str, Progress)> {
     };
     let unknown = Progress { quota: None, refusals: 0, ..fetching() };
     let starting = Progress { started_at: START, ..Progress::default() };
+    let paused = Progress { phase: Phase::Paused, paused: true, ..fetching() };
     let mut stalled = fetching();
     stalled.failures_in_row = 40;
     stalled.errors = vec![(NOW, "HTTP 503 \u{1b}[31m".into(), 40)];
@@ -67,6 +68,7 @@ fn states() -> Vec<(&'static str, Progress)> {
         ("waiting", waiting),
         ("quota unknown", unknown),
         ("starting", starting),
+        ("paused", paused),
         ("stalled", stalled),
         ("ended", ended),
     ]

@@ -9,13 +9,14 @@
 //! "symbol":"ETH-12APR24-3100-C","index":401,"total":6738,"state":"stored","was":"pending","rows":12,…}`.
 //! `event` is one of `started`, `listed`, `planned`, `face_found`, `answered`, `stored`, `revised`, `failed`,
 //! `cooldown`, `resumed`, `learned` (with `lesson`), `down`, `up`, `doubted`, `settled`, `store_away`,
-//! `store_back`, `stopping`, `ended`, `summary`; the other fields are those of
+//! `store_back`, `stopping`, `ended`, `summary`, `milestone` (behind the `stored` that reached it); the other fields are those of
 //! [`Event`]. Times are RFC 3339 in UTC with milliseconds, spans end in `_ms` or `_s`. A request that leaves has no
 //! line of its own: its `answered` says all of it.
 
 use std::io::Write;
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::json;
 use super::numbers::{grouped, percent_tight};
@@ -23,6 +24,7 @@ use super::summary::Summary;
 use super::words;
 use crate::domain::event::Event;
 use crate::domain::forecast;
+use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
 use crate::domain::progress::{Progress, View};
 use crate::limits::{PROGRESS_LINE_OPTIONS, SECOND_MS};
@@ -41,7 +43,7 @@ pub enum Form {
 pub enum Level {
     /// All of them.
     All,
-    /// The start, cooldowns, what needs attention, the end and the summary.
+    /// The start, cooldowns, milestones, what needs attention, the end and the summary.
     Summary,
 }
 
@@ -91,6 +93,9 @@ impl Lines {
         {
             self.stamped(at, &words);
         }
+        if let Some(passed) = &progress.passed {
+            self.stamped(at, &words::milestone(passed));
+        }
         if let Event::Stored(done) = event
             && done.index > 0
         {
@@ -112,6 +117,9 @@ impl Lines {
         }
         if self.level == Level::All || words::is_main(event) {
             self.write(&(json::line(Some(at), event) + "\n"));
+        }
+        if let Some(passed) = &progress.passed {
+            self.write(&(json::line(Some(at), &MilestoneLine { event: "milestone", passed }) + "\n"));
         }
         if let Event::Ended { .. } = event {
             self.write(&(json::line(Some(at), &Summary::of(progress, at)) + "\n"));
@@ -143,6 +151,14 @@ impl View for Lines {
             Form::Json => self.json(at, event, progress),
         }
     }
+}
+
+/// `{"event":"milestone","currency":"ETH","percent":25,"options":1685,"of":6738}`.
+#[derive(Serialize)]
+struct MilestoneLine<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    passed: &'a Passed,
 }
 
 /// `Progress: 12.3% | Requests: 812 | Records: 9,120 | Left: 14 h 2 min - 15 h 26 min`.

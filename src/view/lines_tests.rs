@@ -205,6 +205,30 @@ fn every_fifty_options_a_line_says_how_far_it_is() {
 }
 
 #[test]
+fn each_milestone_is_told_once_behind_the_option_that_reached_it() {
+    let mut events: Vec<_> = story().into_iter().take(5).collect();
+    events.push(Event::Planned { before: None, todo: vec![(Currency::stored("ETH"), 8)], requests: 8 });
+    // Options of one answer are committed together: all of them at the same moment.
+    for index in 1..=8 {
+        events.push(Event::Stored(Box::new(done("ETH-10APR24-2900-P", index, OptionState::Stored))));
+    }
+    for level in [Level::All, Level::Summary] {
+        let text = told(Form::Text, level, &events);
+        let lines: Vec<_> = text.lines().filter_map(|line| line.split_once(" ETH: ")).map(|(_, words)| words).collect();
+        let wanted = ["25% done (2 options)", "50% done (4 options)", "75% done (6 options)", "100% done (8 options)"];
+        assert_eq!(lines, wanted, "{text}");
+    }
+    let json = told(Form::Json, Level::All, &events);
+    let lines: Vec<_> = json.lines().filter(|line| line.contains("milestone")).collect();
+    assert_eq!(lines.len(), 4, "{json}");
+    assert!(
+        lines[0].contains(r#""event":"milestone","currency":"ETH","of":8,"options":2,"percent":25}"#),
+        "{}",
+        lines[0]
+    );
+}
+
+#[test]
 fn hostile_words_stay_one_line_of_text() {
     // F-X1
     let bad = "x\u{1b}]0;owned\u{7}\n2025-10-26T12:33:00+08:00 BACKFILL\u{202e}\0";

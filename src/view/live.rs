@@ -1,7 +1,8 @@
 //! The live view on a terminal: bars at the bottom, what matters above them. It draws on a thread of its own, so
 //! that a frozen or closed terminal holds no run up (P12), and so that the countdown ticks without events.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
 
 use super::drawing;
+use super::escape::safe;
 use super::summary::Summary;
+use super::title::{self, Title};
 use super::words;
 use crate::domain::event::Event;
 use crate::domain::moment::Moment;
@@ -43,18 +46,27 @@ pub struct Scene {
     pub tz: TimeZone,
     /// Whether to use colour.
     pub color: bool,
+    /// The terminal's title, where one is wanted.
+    pub title: Option<Title>,
     /// The time: the countdown ticks while nothing happens.
     pub now: Box<dyn Fn() -> Moment + Send>,
 }
 
 /// The live view's end in the run.
 pub struct Live {
-    news: Option<SyncSender<News>>,
+    news: Way,
     ended: Receiver<()>,
     tz: TimeZone,
     drawn_at: Moment,
     phase: Phase,
 }
+
+/// Says what is no event of the run above the bars: written beside them it would tear them, and be painted over.
+#[derive(Clone)]
+pub struct Beside(Way);
+
+/// The way to the drawing thread, while there is one.
+type Way = Arc<Mutex<Option<SyncSender<News>>>>;
 
 enum News {
     State(Box<Progress>),
@@ -71,15 +83,30 @@ impl Live {
             draw_until_the_end(scene, &taken);
             let _ = end.try_send(()); // nobody waits for it any more: that is well
         });
-        Live { news: Some(news), ended, tz, drawn_at: Moment(i64::MIN), phase: Phase::Starting }
+        Live { news: Arc::new(Mutex::new(Some(news))), ended, tz, drawn_at: Moment(i64::MIN), phase: Phase::Starting }
     }
 
-    /// A terminal that takes nothing loses news: the next state holds all of it.
-    fn tell(&self, news: News) {
-        if let Some(to) = &self.news {
-            let _ = to.try_send(news);
-        }
+    /// For whoever has something to say while it draws.
+    pub fn beside(&self) -> Beside {
+        Beside(Arc::clone(&self.news))
     }
+
+    fn tell(&self, news: News) {
+        send(&self.news, news);
+    }
+}
+
+impl Beside {
+    /// Says a line. `false` where nothing is drawn any more, so that it must be said elsewhere.
+    pub fn say(&self, line: &str) -> bool {
+        send(&self.0, News::Above(safe(line).into_owned()))
+    }
+}
+
+/// A terminal that takes nothing loses news: the next state holds all of it.
+fn send(way: &Way, news: News) -> bool {
+    let way = way.lock().unwrap_or_else(PoisonError::into_inner); // it is whole at all times
+    way.as_ref().is_some_and(|to| !matches!(to.try_send(news), Err(TrySendError::Disconnected(_))))
 }
 
 impl View for Live {
@@ -88,6 +115,9 @@ impl View for Live {
             && let Some(words) = words::of(event, at, progress, &self.tz)
         {
             self.tell(News::Above(format!("{} {words}", at.time_of_day(&self.tz, at))));
+        }
+        if let Some(passed) = &progress.passed {
+            self.tell(News::Above(format!("{} {}", at.time_of_day(&self.tz, at), words::milestone(passed))));
         }
         let turned = self.phase != progress.phase;
         if turned || self.drawn_at.until_ms(at) >= DRAW_MS_MIN {
@@ -105,7 +135,7 @@ impl View for Live {
 impl Drop for Live {
     /// The last lines are waited for, but not for ever.
     fn drop(&mut self) {
-        self.news = None;
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = self.ended.recv_timeout(Duration::from_millis(SCREEN_END_MS_MAX)); // late or early: it is over
     }
 }
@@ -120,7 +150,7 @@ fn is_told_above(event: &Event) -> bool {
 }
 
 fn draw_until_the_end(scene: Scene, news: &Receiver<News>) {
-    let Scene { target, width, tz, color, now } = scene;
+    let Scene { target, width, tz, color, mut title, now } = scene;
     let mut screen = Screen::new(target);
     let mut progress = Progress::default();
     loop {
@@ -131,6 +161,9 @@ fn draw_until_the_end(scene: Scene, news: &Receiver<News>) {
             Err(RecvTimeoutError::Disconnected) => break,
         }
         screen.draw(&drawing::draw(&progress, now(), &tz, width(), color));
+        if let Some(title) = &mut title {
+            title.set(title::words(&progress, now()));
+        }
     }
     screen.end();
 }
@@ -205,6 +238,7 @@ mod tests {
             width: Box::new(|| 80),
             tz: TimeZone::UTC,
             color: false,
+            title: None,
             now: Box::new(|| Moment(60_000)),
         };
         let mut live = Live::new(scene);
@@ -222,5 +256,25 @@ mod tests {
         }
         drop(live);
         insta::assert_snapshot!(term.contents());
+    }
+
+    #[test]
+    fn what_is_said_beside_the_run_stands_above_the_bars_and_after_them_elsewhere() {
+        let term = InMemoryTerm::new(30, 80);
+        let live = Live::new(Scene {
+            target: ProgressDrawTarget::term_like(Box::new(term.clone())),
+            width: Box::new(|| 80),
+            tz: TimeZone::UTC,
+            color: false,
+            title: None,
+            now: Box::new(|| Moment(0)),
+        });
+        let beside = live.beside();
+        live.tell(News::State(Box::default()));
+        assert!(beside.say("said\u{1b}[2J beside"));
+        drop(live);
+        assert!(!beside.say("nobody draws"));
+        let contents = term.contents();
+        assert!(contents.starts_with("said\\u{1b}[2J beside\n"), "{contents}");
     }
 }

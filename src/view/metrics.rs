@@ -159,7 +159,8 @@ fn course(out: &mut Exposition, page: &StatusPage, progress: &Progress, now: Mom
             done.sample(&[("currency", one.currency.as_str()), ("state", state)], count);
         }
     }
-    let mut part = out.family("chainfill_run_done_ratio", Gauge, "Part of these that the run is done with.");
+    let mut part =
+        out.family("chainfill_run_done_ratio", Gauge, "Part of the asked options that the run is done with.");
     for one in &progress.currencies {
         part.sample(&[("currency", one.currency.as_str())], ratio(one.done, one.todo));
     }

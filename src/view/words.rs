@@ -10,6 +10,7 @@ use crate::domain::event::{Event, OptionDone};
 use crate::domain::governor::quota::{Evidence, Quota};
 use crate::domain::governor::{Lesson, Reason};
 use crate::domain::ledger::OptionState;
+use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
 use crate::limits::{NAMES_SHOWN_MAX, SECOND_MS};
@@ -78,6 +79,12 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
         },
     };
     Some(safe(&text).into_owned())
+}
+
+/// A milestone: `ETH: 25% done (1,685 options)`.
+pub fn milestone(passed: &Passed) -> String {
+    let Passed { currency, percent, options, .. } = passed;
+    safe(&format!("{currency}: {percent}% done ({})", counted(*options, "option"))).into_owned()
 }
 
 /// Whether an event is told even where only the main points are wanted.

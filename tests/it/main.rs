@@ -5,9 +5,13 @@
 
 mod cli;
 mod crash;
+mod dashboard;
 mod engine;
+mod machines;
 mod names;
+mod notify;
 mod peer_drf;
 mod rig;
 mod store_contract;
+mod terminal;
 mod tidy;

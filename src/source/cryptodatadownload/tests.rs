@@ -41,15 +41,15 @@ fn requests_are_written_as_the_vendor_documents_them() {
 fn the_documented_row_is_read_to_the_last_digit() {
     let page = read(200, &format!("{{\"result\":[{ROW}]}}")).unwrap();
     assert_eq!(page.more, More::End);
-    let (symbol, candle) = &page.rows[0];
+    let (symbol, candles) = &page.options[0];
     let text = "ETH-19JUN24-3575-C|2024-06-16|1718524800000|0.018|0.021|0.017|0.017|1009";
-    assert_eq!(candle.canonical(symbol), text);
+    assert_eq!(candles.iter().map(|candle| candle.canonical(symbol)).collect::<Vec<_>>(), [text]);
 }
 
 #[test]
 fn only_a_whole_empty_list_is_no_data() {
     // F-S3, F-S4, F-S11, F-I1
-    assert!(read(200, "{\"result\":[]}").unwrap().rows.is_empty());
+    assert!(read(200, "{\"result\":[]}").unwrap().options.is_empty());
     for body in [
         "",
         " ",
@@ -93,7 +93,7 @@ fn a_row_of_another_option_spoils_the_answer() {
     assert_eq!(fault, Fault::OtherOption { asked: SYMBOL.into(), found: "ETH-19JUN24-3575-P".into() });
     let page =
         CryptoDataDownload.read(&expiry(), &response(200, &format!("{{\"result\":[{ROW},{foreign}]}}"))).unwrap();
-    assert_eq!((page.rows.len(), page.more), (2, More::Unsaid), "the end of a page that does not say so is unproven");
+    assert_eq!((page.rows(), page.more), (2, More::Unsaid), "the end of a page that does not say so is unproven");
     let other_day = ROW.replace("19JUN24", "20JUN24");
     assert!(CryptoDataDownload.read(&expiry(), &response(200, &format!("{{\"result\":[{other_day}]}}"))).is_err());
 }

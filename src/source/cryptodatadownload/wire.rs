@@ -84,23 +84,24 @@ pub(super) fn names(body: &[u8]) -> Result<Vec<Symbol>, Fault> {
 /// One page of bars, every row of it checked to be of what was asked.
 pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
     let (rows, pagination) = rows(body)?;
-    let mut seen: HashMap<Cow<'_, str>, Symbol> = HashMap::new();
-    let mut page = Page { rows: Vec::with_capacity(rows.len()), more: more(pagination.as_ref()) };
+    let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    let mut page = Page { options: Vec::new(), more: more(pagination.as_ref()) };
     for row in rows {
-        let symbol = match seen.get(&row.symbol) {
-            Some(symbol) => symbol.clone(),
+        let place = match places.get(&row.symbol) {
+            Some(place) => *place,
             None => {
                 // S16, S19: one foreign row spoils the whole answer.
                 let symbol = Symbol::new(&row.symbol);
                 if !query.covers(&symbol) {
                     return Err(other_option(query, &row.symbol));
                 }
-                seen.insert(row.symbol.clone(), symbol.clone());
-                symbol
+                places.insert(row.symbol.clone(), page.options.len());
+                page.options.push((symbol, Vec::new()));
+                page.options.len() - 1
             }
         };
-        let candle = candle(&row).map_err(|what| Fault::BadValue { what: format!("{symbol}: {what}") })?;
-        page.rows.push((symbol, candle));
+        let (symbol, candles) = &mut page.options[place];
+        candles.push(candle(&row).map_err(|what| Fault::BadValue { what: format!("{symbol}: {what}") })?);
     }
     Ok(page)
 }

@@ -18,7 +18,7 @@ pub(super) const STYLE: &str = "option_type";
 
 const UNKNOWN: &str = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, \
      symbol, currency, downloaded_at::timestamptz, \
-     pg_typeof(downloaded_at) <> 'timestamptz'::regtype FROM cryptodatadownload_options_daily AS c WHERE symbol IS NOT NULL \
+     pg_typeof(downloaded_at) = 'timestamp'::regtype FROM cryptodatadownload_options_daily AS c WHERE symbol IS NOT NULL \
      AND NOT EXISTS (SELECT 1 FROM chainfill_option AS o WHERE o.symbol = c.symbol) ORDER BY symbol COLLATE \"C\", date";
 
 /// Finds out how the table writes call and put, and keeps it.

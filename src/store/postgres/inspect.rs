@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::trouble::Trouble;
-use crate::store::adoption::{CANDLES, COLUMNS};
+use crate::store::adoption::{CANDLES, COLUMNS, VALUES};
 
 /// What to do with a column.
 enum Fit {
@@ -40,7 +40,7 @@ pub(super) async fn inspect(link: &Link) -> Result<Option<String>, Trouble> {
         if let Some(at) = missing.iter().position(|column| *column == name) {
             missing.remove(at);
             // A price that the vendor leaves open is stored as NULL.
-            if row.try_get(3)? && (name.starts_with("price_") || name == "volume_traded") {
+            if row.try_get(3)? && VALUES.contains(&name.as_str()) {
                 widen.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
             }
             match fit(&name, &kind) {

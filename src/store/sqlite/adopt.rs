@@ -76,10 +76,8 @@ fn moment(value: ValueRef<'_>) -> Option<Moment> {
             let text = std::str::from_utf8(text).ok()?.trim();
             let with_zone = text.parse::<Timestamp>().ok();
             let in_utc = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-            match with_zone {
-                Some(at) => Some(Moment(at.as_millisecond())),
-                None => Some(Moment(in_utc()?.as_millisecond()) - ZONE_AHEAD_MS_MAX),
-            }
+            let moment = |at: Timestamp| Moment(at.as_millisecond());
+            with_zone.map(moment).or_else(|| Some(moment(in_utc()?) - ZONE_AHEAD_MS_MAX))
         }
         _ => None,
     }

@@ -6,9 +6,12 @@ pub mod archive;
 pub mod drf;
 pub mod home;
 mod itself;
+pub mod postbox;
 pub mod postgres;
 pub mod program;
+pub mod promtool;
 pub mod simulated;
+pub mod tmux;
 pub mod world;
 
 use std::path::{Path, PathBuf};

@@ -76,6 +76,11 @@ impl Desk {
         self.path.join("chainfill.db")
     }
 
+    /// Names a process that was started in it by others and must not outlive it; `None` once that has ended.
+    pub fn guard(&self, pid: Option<u32>) {
+        self.home.borrow_mut().guard(pid);
+    }
+
     /// The program with these arguments.
     pub fn chainfill<S: AsRef<OsStr>>(&self, args: &[S]) -> Program<'_> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chainfill"));

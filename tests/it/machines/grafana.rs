@@ -1,0 +1,63 @@
+//! The dashboard for Grafana.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{file, named, names};
+use crate::rig::program::Desk;
+use crate::rig::promtool::promtool;
+
+const DASHBOARD: &str = "contrib/grafana/chainfill.json";
+
+fn panels() -> Vec<Value> {
+    let dashboard: Value = serde_json::from_str(&file(DASHBOARD)).unwrap();
+    dashboard["panels"].as_array().unwrap().clone()
+}
+
+fn queries(panels: &[Value]) -> Vec<String> {
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_metric_of_the_dashboard_is_one_that_is_told() {
+    let told = names().await;
+    let used = named(&file(DASHBOARD));
+    assert!(used.len() > 15 && used.is_subset(&told), "{:?}", used.difference(&told));
+}
+
+#[test]
+fn prometheus_understands_every_query() {
+    let rules: Vec<Value> = (0..)
+        .zip(queries(&panels()))
+        .map(|(at, query)| {
+            let expr = query.replace("$__rate_interval", "1m").replace("$job", "chainfill").replace("$instance", "nas");
+            assert!(!expr.contains('$'), "{query}: a variable that no dashboard fills");
+            serde_json::json!({ "record": format!("query:{at}"), "expr": expr })
+        })
+        .collect();
+    assert!(rules.len() > 20);
+    let desk = Desk::new();
+    // JSON is YAML, and what may stand in a rule is what may stand in a query.
+    let groups = serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
+    std::fs::write(desk.path().join("queries.yml"), groups.to_string()).unwrap();
+    promtool(desk.path(), &["check", "rules", "queries.yml"], "");
+}
+
+#[test]
+fn no_two_panels_share_a_number_or_a_place() {
+    let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for panel in panels() {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{}", panel["title"]);
+        let grid = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+        assert!(grid("x") + grid("w") <= 24, "{}", panel["title"]);
+        for (x, y) in
+            (grid("x")..grid("x") + grid("w")).flat_map(|x| (grid("y")..grid("y") + grid("h")).map(move |y| (x, y)))
+        {
+            assert!(taken.insert((x, y)), "{} lies over another panel", panel["title"]);
+        }
+        let is_row = panel["type"] == "row";
+        assert!(is_row || !panel["description"].as_str().unwrap().is_empty(), "{}", panel["title"]);
+    }
+}
