@@ -105,9 +105,13 @@ pub const REPROBE_OPTIONS_MIN: usize = 100;
 /// Expiries that are asked for at the most to find out whether the vendor answers expiries.
 pub const PROBES_MAX: u32 = 2;
 
-/// Shortest wait that is told as a cooldown; of a window's wait, at least one part in twenty.
+/// Shortest wait that is told as a cooldown.
 pub const COOLDOWN_TOLD_MS: i64 = 1_000;
-/// See [`COOLDOWN_TOLD_MS`].
+
+/// Shortest wait for a slot of the window that is told: so long, or one part in twenty of the window. A shorter one is
+/// over before anybody wonders (I10).
+pub const QUOTA_WAIT_TOLD_MS: i64 = 30_000;
+/// See [`QUOTA_WAIT_TOLD_MS`].
 pub const COOLDOWN_TOLD_PARTS: i64 = 20;
 
 /// How old a request of a dead run is taken to have been when the vendor counted it.

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::conduct::{Conduct, conduct, settings};
 use super::dashboard::Beside;
 use super::notify::NotifyFlags;
+use super::views::Views;
 use super::{Context, Failure, pages, screen, views};
 use crate::clock::SystemClock;
 use crate::config::{MaxRate, Span};
@@ -106,19 +107,21 @@ impl Backfill {
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let mut views = views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
-        let farewell = self.notify.view(told, context, &settings.identity.host)?.map(|(view, farewell)| {
+        let Views { all: mut views, beside } =
+            views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
+        let notified = self.notify.view(told, context, &settings.identity.host, beside)?;
+        let farewell = notified.map(|(view, farewell)| {
             views.push(Box::new(view));
             farewell
         });
-        let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
+        let done = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
         if let Some(farewell) = farewell {
             farewell.wait().await;
         }
         if let Some(dashboard) = dashboard {
             dashboard.stop().await;
         }
-        Ok(report?.ending.exit_code())
+        Ok(done?.ending.exit_code())
     }
 }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Context, Failure, screen};
+use super::views::note;
+use super::{Context, Failure};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{KEY_VARIABLE, NOTIFY_VARIABLE, Span};
 use crate::limits::NOTICE_TARGETS_MAX;
 use crate::notify::target::Target;
 use crate::notify::{self, Farewell, Notify, Patience, Setup};
+use crate::view::live::Beside;
 
 /// Who is told.
 #[derive(Clone, Debug, Args)]
@@ -35,6 +37,7 @@ impl NotifyFlags {
         targets: Vec<Target>,
         context: &Context,
         host: &str,
+        beside: Option<Beside>,
     ) -> Result<Option<(Notify, Farewell)>, Failure> {
         if targets.is_empty() {
             return Ok(None);
@@ -47,7 +50,7 @@ impl NotifyFlags {
             cooldown_ms: self.cooldown.ms,
             patience: Patience::default(),
             now: Box::new(move || clock.now()),
-            tell: Arc::new(screen::note),
+            tell: Arc::new(move |line: &str| note(beside.as_ref(), line)),
         };
         notify::start(setup).map(Some).map_err(|why| Failure::unexpected(&format!("--notify: {why}")))
     }

@@ -7,30 +7,47 @@ use std::path::Path;
 use indicatif::ProgressDrawTarget;
 use jiff::tz::TimeZone;
 
-use super::{Color, Common, Failure, LogFormat};
+use super::{Color, Common, Failure, LogFormat, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::progress::View;
 use crate::view::aside::Aside;
 use crate::view::lines::{Form, Level, Lines};
-use crate::view::live::{self, Live, Scene};
+use crate::view::live::{self, Beside, Live, Scene};
 use crate::view::title::{self, Title};
 
+/// The views of a run, and a way to say something beside them.
+pub(super) struct Views {
+    pub all: Vec<Box<dyn View>>,
+    /// Where bars are drawn: they would be torn by what is written between them.
+    pub beside: Option<Beside>,
+}
+
+/// Says a line where it tears nothing.
+pub(super) fn note(beside: Option<&Beside>, line: &str) {
+    if !beside.is_some_and(|beside| beside.say(line)) {
+        screen::note(line);
+    }
+}
+
 /// The views of a run. `on_terminal`: whether standard output is one.
-pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result<Vec<Box<dyn View>>, Failure> {
+pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result<Views, Failure> {
     let mut views: Vec<Box<dyn View>> = Vec::new();
+    let mut beside = None;
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let no_color = common.color == Color::Never || set("NO_COLOR").is_some();
     // The live view needs no colour; NO_COLOR takes the colour away, not the view.
     if !common.json && live::wanted(on_terminal, set("TERM").as_deref(), common.quiet) {
         let clock = SystemClock::start();
-        views.push(Box::new(Live::new(Scene {
+        let live = Live::new(Scene {
             target: ProgressDrawTarget::stderr(),
             width: Box::new(live::stderr_width),
             tz: tz.clone(),
             color: !no_color,
             title: title(set),
             now: Box::new(move || clock.now()),
-        })));
+        });
+        beside = Some(live.beside());
+        views.push(Box::new(live));
     } else {
         let form = if common.json { Form::Json } else { Form::Text };
         let level = if common.quiet { Level::Summary } else { Level::All };
@@ -45,7 +62,7 @@ pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result
         })?;
         views.push(Box::new(Lines::new(Box::new(file), form, tz.clone())));
     }
-    Ok(views)
+    Ok(Views { all: views, beside })
 }
 
 /// Whoever sets this variable wants the title left alone.

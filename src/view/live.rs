@@ -1,7 +1,8 @@
 //! The live view on a terminal: bars at the bottom, what matters above them. It draws on a thread of its own, so
 //! that a frozen or closed terminal holds no run up (P12), and so that the countdown ticks without events.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
 
 use super::drawing;
+use super::escape::safe;
 use super::summary::Summary;
 use super::title::{self, Title};
 use super::words;
@@ -52,12 +54,19 @@ pub struct Scene {
 
 /// The live view's end in the run.
 pub struct Live {
-    news: Option<SyncSender<News>>,
+    news: Way,
     ended: Receiver<()>,
     tz: TimeZone,
     drawn_at: Moment,
     phase: Phase,
 }
+
+/// Says what is no event of the run above the bars: written beside them it would tear them, and be painted over.
+#[derive(Clone)]
+pub struct Beside(Way);
+
+/// The way to the drawing thread, while there is one.
+type Way = Arc<Mutex<Option<SyncSender<News>>>>;
 
 enum News {
     State(Box<Progress>),
@@ -74,15 +83,30 @@ impl Live {
             draw_until_the_end(scene, &taken);
             let _ = end.try_send(()); // nobody waits for it any more: that is well
         });
-        Live { news: Some(news), ended, tz, drawn_at: Moment(i64::MIN), phase: Phase::Starting }
+        Live { news: Arc::new(Mutex::new(Some(news))), ended, tz, drawn_at: Moment(i64::MIN), phase: Phase::Starting }
     }
 
-    /// A terminal that takes nothing loses news: the next state holds all of it.
-    fn tell(&self, news: News) {
-        if let Some(to) = &self.news {
-            let _ = to.try_send(news);
-        }
+    /// For whoever has something to say while it draws.
+    pub fn beside(&self) -> Beside {
+        Beside(Arc::clone(&self.news))
     }
+
+    fn tell(&self, news: News) {
+        send(&self.news, news);
+    }
+}
+
+impl Beside {
+    /// Says a line. `false` where nothing is drawn any more, so that it must be said elsewhere.
+    pub fn say(&self, line: &str) -> bool {
+        send(&self.0, News::Above(safe(line).into_owned()))
+    }
+}
+
+/// A terminal that takes nothing loses news: the next state holds all of it.
+fn send(way: &Way, news: News) -> bool {
+    let way = way.lock().unwrap_or_else(PoisonError::into_inner); // it is whole at all times
+    way.as_ref().is_some_and(|to| !matches!(to.try_send(news), Err(TrySendError::Disconnected(_))))
 }
 
 impl View for Live {
@@ -111,7 +135,7 @@ impl View for Live {
 impl Drop for Live {
     /// The last lines are waited for, but not for ever.
     fn drop(&mut self) {
-        self.news = None;
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = self.ended.recv_timeout(Duration::from_millis(SCREEN_END_MS_MAX)); // late or early: it is over
     }
 }
@@ -232,5 +256,25 @@ mod tests {
         }
         drop(live);
         insta::assert_snapshot!(term.contents());
+    }
+
+    #[test]
+    fn what_is_said_beside_the_run_stands_above_the_bars_and_after_them_elsewhere() {
+        let term = InMemoryTerm::new(30, 80);
+        let live = Live::new(Scene {
+            target: ProgressDrawTarget::term_like(Box::new(term.clone())),
+            width: Box::new(|| 80),
+            tz: TimeZone::UTC,
+            color: false,
+            title: None,
+            now: Box::new(|| Moment(0)),
+        });
+        let beside = live.beside();
+        live.tell(News::State(Box::default()));
+        assert!(beside.say("said\u{1b}[2J beside"));
+        drop(live);
+        assert!(!beside.say("nobody draws"));
+        let contents = term.contents();
+        assert!(contents.starts_with("said\\u{1b}[2J beside\n"), "{contents}");
     }
 }

@@ -1,8 +1,12 @@
 //! The real program against the simulated vendor, with somebody who wants to be told.
 
+use std::time::{Duration, Instant};
+
+use chainfill::limits::HOUR_MS;
 use chainfill::vendor::Settings;
 use chainfill::vendor::settings::parse_counts;
 use chainfill::vendor::throttle::Rate;
+use rustix::process::Signal;
 
 use crate::rig::postbox::{Postbox, Reply};
 use crate::rig::program::Desk;
@@ -67,6 +71,23 @@ fn a_run_with_a_cooldown_is_told_from_its_start_to_its_end_and_the_key_is_in_no_
         let bytes = std::fs::read(&file).unwrap();
         assert!(!bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes()), "{}", file.display());
     }
+}
+
+#[test]
+fn a_service_that_hangs_does_not_hold_up_a_run_that_is_told_to_stop() {
+    // F-P4
+    let vendor = vendor(Some(Rate { requests: 20, window_ms: HOUR_MS }));
+    let hangs = Postbox::start(&[Reply::Silence]);
+    let desk = Desk::new();
+    let args = ["backfill", "BTC", "--max-rate", "none", "--api-url", &vendor.base_url, "--notify", &hangs.url];
+    let mut run = desk.chainfill(&args).key(KEY).spawn();
+    run.until_said("Rate limit hit!");
+    run.signal(Signal::INT);
+    let told = Instant::now();
+    run.wait().expect_code(6);
+    assert!(told.elapsed() < Duration::from_secs(7), "{:?}", told.elapsed());
+    let status = desk.chainfill(&["status"]).ends_with(0).out;
+    assert!(status.contains("ended") && status.contains("stopped"), "its end is written all the same: {status}");
 }
 
 #[test]
