@@ -17,6 +17,8 @@ pub const STORE_VARIABLE: &str = "CHAINFILL_STORE";
 pub const API_URL_VARIABLE: &str = "CHAINFILL_API_URL";
 /// The variable that says who is notified: URLs with blanks between them.
 pub const NOTIFY_VARIABLE: &str = "CHAINFILL_NOTIFY";
+/// The variable that holds the dashboard's token.
+pub const DASHBOARD_TOKEN_VARIABLE: &str = "CHAINFILL_DASHBOARD_TOKEN";
 /// The store where none is named.
 pub const STORE_DEFAULT: &str = "sqlite:chainfill.db";
 

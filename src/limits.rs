@@ -105,9 +105,13 @@ pub const REPROBE_OPTIONS_MIN: usize = 100;
 /// Expiries that are asked for at the most to find out whether the vendor answers expiries.
 pub const PROBES_MAX: u32 = 2;
 
-/// Shortest wait that is told as a cooldown; of a window's wait, at least one part in twenty.
+/// Shortest wait that is told as a cooldown.
 pub const COOLDOWN_TOLD_MS: i64 = 1_000;
-/// See [`COOLDOWN_TOLD_MS`].
+
+/// Shortest wait for a slot of the window that is told: so long, or one part in twenty of the window. A shorter one is
+/// over before anybody wonders (I10).
+pub const QUOTA_WAIT_TOLD_MS: i64 = 30_000;
+/// See [`QUOTA_WAIT_TOLD_MS`].
 pub const COOLDOWN_TOLD_PARTS: i64 = 20;
 
 /// How old a request of a dead run is taken to have been when the vendor counted it.
@@ -356,6 +360,55 @@ pub const FORECAST_EVERY_MS_MIN: i64 = 60_000;
 pub const FORECAST_GAP_PARTS: i64 = 8;
 /// See [`FORECAST_EVERY_MS_MIN`].
 pub const FORECASTS_KEPT_MAX: usize = 128;
+
+/// How often the dashboard looks at the store while somebody looks at it, and how long one look may take.
+pub const LOOK_MS: u64 = 1_000;
+/// See [`LOOK_MS`].
+pub const LOOK_MS_MAX: u64 = 10_000;
+
+/// Connections to the dashboard at once: more are told to come back.
+pub const DASHBOARD_CONNECTIONS_MAX: usize = 512;
+
+/// Bytes of a request's head, and how many fields it may have.
+pub const DASHBOARD_HEAD_BYTES_MAX: usize = 16 << 10;
+/// See [`DASHBOARD_HEAD_BYTES_MAX`].
+pub const DASHBOARD_FIELDS_MAX: usize = 64;
+
+/// How long a client may take to send a request's head; it is also how long it may say nothing between two.
+pub const DASHBOARD_HEAD_MS_MAX: u64 = 10_000;
+
+/// Bytes of an order, and how long a client may take to send them.
+pub const DASHBOARD_ORDER_BYTES_MAX: usize = 64 << 10;
+/// See [`DASHBOARD_ORDER_BYTES_MAX`].
+pub const DASHBOARD_ORDER_MS_MAX: u64 = 5_000;
+
+/// How long a client that takes nothing is waited for, and how many bytes the system keeps for it meanwhile (W5).
+pub const DASHBOARD_SILENCE_MS_MAX: u64 = 30_000;
+/// See [`DASHBOARD_SILENCE_MS_MAX`].
+pub const DASHBOARD_SEND_BYTES: u32 = 64 << 10;
+
+/// Without news, how often a stream of events says that it lives.
+pub const DASHBOARD_HEARTBEAT_MS: u64 = 5_000;
+
+/// How soon a browser whose stream broke asks again.
+pub const DASHBOARD_RETRY_MS: u64 = 2_000;
+
+/// Reads of the store for clients at once, the watcher's own not counted: more wait for their turn.
+pub const DASHBOARD_READS_MAX: usize = 4;
+
+/// How long the map of a currency is handed out before it is read again.
+pub const DASHBOARD_COVERAGE_MS: i64 = 2_000;
+
+/// Lines of the journal, and runs with their forecasts, that one answer tells of.
+pub const DASHBOARD_JOURNAL_MAX: usize = 500;
+/// See [`DASHBOARD_JOURNAL_MAX`].
+pub const DASHBOARD_RUNS_MAX: usize = 50;
+
+/// How long the end of the program waits until the last news has left.
+pub const DASHBOARD_END_MS_MAX: u64 = 1_000;
+
+/// Characters of a dashboard's token: fewer can be guessed, more are no token.
+pub const DASHBOARD_TOKEN_CHARS: (usize, usize) = (16, 256);
 
 /// A second, an hour and a day in milliseconds.
 pub const SECOND_MS: i64 = 1_000;

@@ -1,13 +1,13 @@
 //! `chainfill backfill`: the main job.
 
-use std::io::IsTerminal;
-
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
+use super::dashboard::Beside;
 use super::notify::NotifyFlags;
 use super::views::Views;
 use super::{Context, Failure, pages, screen, views};
+use crate::clock::SystemClock;
 use crate::config::{MaxRate, Span};
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
@@ -40,6 +40,9 @@ pub(super) struct Backfill {
     /// Show the plan, and fetch nothing
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    beside: Beside,
 
     #[command(flatten)]
     notify: NotifyFlags,
@@ -88,29 +91,34 @@ impl Backfill {
         }
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
+        // Before the store is touched: a port that is taken is no reason to have begun (U3).
+        let clock = SystemClock::start();
+        let dashboard = self.beside.open(context, context.store_url()?, clock).await?;
         let told = self.notify.targets(context)?;
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {
             screen::note(&pages::adopted(&adopted));
         }
-        let (mut settings, clock) = settings(currencies, "backfill", &api_url);
+        let mut settings = settings(currencies, "backfill", &api_url, clock);
         self.pace.apply(&mut settings);
         settings.named = !self.currencies.is_empty();
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let Views { all: mut views, beside } =
-            views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
+        let Views { all: mut views, beside } = views::views(&context.common, &context.tz()?)?;
         let notified = self.notify.view(told, context, &settings.identity.host, beside)?;
         let farewell = notified.map(|(view, farewell)| {
             views.push(Box::new(view));
             farewell
         });
-        let report = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
+        let done = conduct(Conduct { store: opened.store, api_url, key: Some(key), views, settings }, clock).await;
         if let Some(farewell) = farewell {
             farewell.wait().await;
         }
-        Ok(report?.ending.exit_code())
+        if let Some(dashboard) = dashboard {
+            dashboard.stop().await;
+        }
+        Ok(done?.ending.exit_code())
     }
 }
 

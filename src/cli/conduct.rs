@@ -36,10 +36,9 @@ pub(super) struct Conduct {
 }
 
 /// A run's settings, nothing chosen yet.
-pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str) -> (Settings, SystemClock) {
-    let clock = SystemClock::start();
+pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str, clock: SystemClock) -> Settings {
     let identity: Identity = process::identity(&clock, command.to_owned());
-    let settings = Settings {
+    Settings {
         currencies,
         named: false,
         query: QueryMode::Auto,
@@ -53,8 +52,7 @@ pub(super) fn settings(currencies: Vec<Currency>, command: &str, api: &str) -> (
         api: api.to_owned(),
         identity,
         seed: fastrand::u64(..),
-    };
-    (settings, clock)
+    }
 }
 
 /// Takes the lease, runs, and gives it back.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use clap::Args;
 
 use super::conduct::{Conduct, conduct, settings};
+use super::dashboard::Beside;
 use super::{Context, Failure, screen, views};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::governor::Pace;
@@ -29,7 +30,10 @@ const FILES_MAX: u32 = 1_000;
 
 /// Run the whole job against the simulated vendor: no key, about a minute.
 #[derive(Debug, Args)]
-pub(super) struct Demo {}
+pub(super) struct Demo {
+    #[command(flatten)]
+    beside: Beside,
+}
 
 impl Demo {
     /// Runs vendor and backfill in one process, then verifies.
@@ -57,14 +61,19 @@ impl Demo {
                 OPTIONS * 2
             ));
         }
+        let clock = SystemClock::start();
+        let dashboard = self.beside.open(context, url.clone(), clock).await?;
         let opened = open(&url, Mode::Write).await?;
         let currencies = ["BTC", "ETH"].map(Currency::stored).to_vec();
-        let (mut settings, clock) = settings(currencies, "demo", &server.url());
+        let mut settings = settings(currencies, "demo", &server.url(), clock);
         settings.pace = Pace { spacing_ms: SPACING_MS, concurrency: 4 };
-        let views =
-            views::views(&context.common, &context.tz()?, std::io::IsTerminal::is_terminal(&std::io::stdout()))?.all;
+        let views = views::views(&context.common, &context.tz()?)?.all;
         let done = Conduct { store: opened.store.clone(), api_url: server.url(), key: Some(key), views, settings };
-        let report = conduct(done, clock).await?;
+        let report = conduct(done, clock).await;
+        if let Some(dashboard) = dashboard {
+            dashboard.stop().await;
+        }
+        let report = report?;
         server.stop().await;
         if report.ending != Ending::Complete {
             return Ok(report.ending.exit_code());

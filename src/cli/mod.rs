@@ -3,6 +3,7 @@
 
 mod backfill;
 mod conduct;
+mod dashboard;
 mod demo;
 mod failure;
 mod missing;
@@ -12,6 +13,7 @@ mod pages;
 mod plan;
 mod retry;
 mod screen;
+mod serve;
 mod shell;
 mod status;
 mod status_watch;
@@ -132,6 +134,8 @@ enum Command {
     Pace(orders::PaceCommand),
     /// Put options back to pending, so that they are asked for again
     Retry(retry::Retry),
+    /// Show a store in the browser, whether a run is at work on it or not
+    Serve(serve::Serve),
     /// Run the whole job against the simulated vendor: no key, about a minute
     Demo(demo::Demo),
     /// Run the simulated vendor as a server of its own
@@ -186,6 +190,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Resume(command) => command.run(&common).await,
         Command::Pace(command) => command.run(&common).await,
         Command::Retry(command) => command.run(&common).await,
+        Command::Serve(command) => command.run(&common).await,
         Command::Demo(command) => command.run(&common).await,
         Command::Vendor(command) => command.run().await,
         Command::Completions(command) => Ok(command.run()),

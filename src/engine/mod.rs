@@ -36,8 +36,8 @@ use crate::domain::moment::Moment;
 use crate::domain::run::{Ending, Identity};
 use crate::http::Transport;
 use crate::limits::{
-    ANNOUNCED_AHEAD, BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, RETRY_AFTER_S_MAX,
-    RUNS_SHIFTED_MAX, SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
+    ANNOUNCED_AHEAD, BEAT_MS, CONTROL_MS, COOLDOWN_TOLD_MS, COOLDOWN_TOLD_PARTS, PROGRESS_MS, QUOTA_WAIT_TOLD_MS,
+    RETRY_AFTER_S_MAX, RUNS_SHIFTED_MAX, SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
 use crate::store::{Batch, Epoch, Order, RunRow, Store, StoreError};
@@ -210,7 +210,7 @@ impl Run {
         let governor = Governor::new(with_ahead(settings.pace), throttle, counted);
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
-            listing: Some(Listing::start(&loaded.ability, loaded.listing.as_ref(), now)),
+            listing: Some(Listing::start(&loaded.ability, now)),
             random: fastrand::Rng::with_seed(settings.seed),
             governor,
             ability: loaded.ability,
@@ -319,17 +319,18 @@ impl Run {
     /// Tells a wait once, and ends the run where it was told not to wait so long.
     fn tell_wait(&mut self, now: Moment, until: Moment, reason: Reason) {
         let wait_ms = now.until_ms(until);
-        let least_ms = match (reason, &self.governor.memory().quota) {
-            (Reason::Pace, _) => return,
-            (Reason::Quota, Some(quota)) => COOLDOWN_TOLD_MS.max(quota.window_ms / COOLDOWN_TOLD_PARTS),
-            _ => COOLDOWN_TOLD_MS,
-        };
-        if wait_ms < least_ms || self.told_wait == Some(until) {
+        if reason == Reason::Pace || wait_ms < COOLDOWN_TOLD_MS || self.told_wait == Some(until) {
             return;
         }
         let exit = self.settings.on_limit == OnLimit::Exit;
         if exit || self.settings.max_wait_ms.is_some_and(|max| wait_ms > max) {
             self.stop(Stop::at_limit(until));
+            return;
+        }
+        // Slots open one by one where they were spent so: each of those short waits would be a line.
+        if let (Reason::Quota, Some(quota)) = (reason, &self.governor.memory().quota)
+            && wait_ms < QUOTA_WAIT_TOLD_MS.min(quota.window_ms / COOLDOWN_TOLD_PARTS)
+        {
             return;
         }
         if self.told_wait.replace(until).is_some() {

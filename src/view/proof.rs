@@ -88,7 +88,9 @@ impl ProofPage {
             let one = |one: &Checked| format!("{} ({})", safe(one.currency.as_str()), grouped(one.listed));
             let all: Vec<_> = self.others.iter().map(one).collect();
             say("");
-            wrap(&format!("Listed and never asked for: {}", all.join(", ")), width).iter().for_each(|line| say(line));
+            for line in wrap(&format!("Listed and never asked for: {}", all.join(", ")), width) {
+                say(&line);
+            }
         }
         say("");
         say(&format!("Print of all rows: {}", self.print));

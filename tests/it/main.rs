@@ -5,6 +5,7 @@
 
 mod cli;
 mod crash;
+mod dashboard;
 mod engine;
 mod machines;
 mod names;

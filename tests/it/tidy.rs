@@ -26,12 +26,25 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("view", &["domain"]),
     ("notify", &["domain", "view"]),
     ("sight", &["domain", "process", "store", "view"]),
+    ("dashboard", &["domain", "clock", "process", "store", "view", "sight"]),
     ("engine", &["store", "http", "source", "domain", "clock"]),
     (
         "cli",
         &[
-            "limits", "domain", "clock", "process", "source", "http", "store", "config", "vendor", "view", "engine",
-            "sight", "notify",
+            "limits",
+            "domain",
+            "clock",
+            "process",
+            "source",
+            "http",
+            "store",
+            "config",
+            "vendor",
+            "view",
+            "engine",
+            "sight",
+            "notify",
+            "dashboard",
         ],
     ),
 ];
@@ -86,7 +99,7 @@ fn sources(folders: &[&str], extensions: &[&str]) -> Vec<Source> {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
             let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != "__pycache__" {
+            if path.is_dir() && !["__pycache__", "node_modules"].contains(&name.as_str()) {
                 walk(&path, extensions, found);
             } else if extensions.contains(&extension.as_str()) {
                 let text = fs::read_to_string(&path).unwrap();

@@ -19,6 +19,9 @@ use crate::view::screen::keys::Key;
 /// Whether a task or thread of this process has panicked: the whole view ends then, loudly (P7).
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
+/// Whether the terminal is ours, and must be given back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// The terminal while it is ours.
 pub(super) struct Terminal {
     screen: ratatui::Terminal<CrosstermBackend<Stdout>>,
@@ -45,6 +48,7 @@ impl Terminal {
             told(panic);
         }));
         enable_raw_mode()?;
+        TAKEN.store(true, Ordering::Release);
         // From here on `Drop` gives back what was taken, also where the next step fails.
         let taken = || -> io::Result<Terminal> {
             execute!(stdout(), EnterAlternateScreen, Hide)?;
@@ -70,8 +74,12 @@ impl Drop for Terminal {
     }
 }
 
-/// A terminal that went away takes nothing back: that is well.
+/// Once: a second time would put the cursor back into the middle of what a panic has said meanwhile. A terminal that
+/// went away takes nothing back: that is well.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::AcqRel) {
+        return;
+    }
     let _ = execute!(stdout(), LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
     let _ = stdout().flush();

@@ -128,7 +128,9 @@ fn write_options(connection: &Connection, style: &Style, batch: &Batch) -> Resul
             let (bars, odd) =
                 if has_bars { candles::with_odd(connection, symbol.as_str())? } else { Default::default() };
             fold.know(&symbol, before, bars);
-            odd.into_iter().for_each(|date| fold.know_odd(&symbol, date));
+            for date in odd {
+                fold.know_odd(&symbol, date);
+            }
         }
     }
     let mut committed = Committed::default();

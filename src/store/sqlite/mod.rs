@@ -115,7 +115,7 @@ impl Store for SqliteStore {
     }
 
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
-        let (parts, mut coming) = mpsc::channel::<Vec<(Symbol, Result<Candle, String>)>>(2);
+        let (parts, mut coming) = mpsc::channel::<Vec<read::AuditedRow>>(2);
         let reading = self.thread.call(move |file| {
             file.read(|connection| read::audit(connection, &mut |part| parts.blocking_send(part).is_ok()))
         });

@@ -72,15 +72,15 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
     })
 }
 
+/// A row of the table: a bar, or why it is none.
+pub(super) type AuditedRow = (Symbol, Result<Candle, String>);
+
 /// Hands every row to `each`, in parts of a bounded size, by symbol and date.
-pub(super) fn audit(
-    connection: &Connection,
-    each: &mut dyn FnMut(Vec<(Symbol, Result<Candle, String>)>) -> bool,
-) -> Result<(), Trouble> {
+pub(super) fn audit(connection: &Connection, each: &mut dyn FnMut(Vec<AuditedRow>) -> bool) -> Result<(), Trouble> {
     let sql = format!("SELECT symbol, {} FROM cryptodatadownload_options_daily ORDER BY symbol, date", candles::BAR);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
-    let mut part: Vec<(Symbol, Result<Candle, String>)> = Vec::with_capacity(AUDIT_ROWS);
+    let mut part: Vec<AuditedRow> = Vec::with_capacity(AUDIT_ROWS);
     let mut current: Option<(Symbol, Vec<Candle>, Vec<String>)> = None;
     loop {
         let row = rows.next()?;

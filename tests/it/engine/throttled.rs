@@ -93,6 +93,37 @@ async fn at_the_limit_a_run_can_end_and_say_when_to_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slots_that_open_one_by_one_are_told_and_bounded() {
+    // F-I10, F-T14: spent two minutes apart, they open so
+    let quota = Rate { requests: 20, window_ms: HOUR_MS };
+    for max_wait_ms in [None, Some(60_000)] {
+        let mut world = World::new(Settings { throttles: vec![quota], ..small("BTC=40") });
+        world.settings.query = QueryMode::Symbol;
+        world.settings.pace.spacing_ms = 120_000;
+        world.settings.limit = Some(22);
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.settings.pace.spacing_ms = 0;
+        world.settings.limit = None;
+        world.settings.max_wait_ms = max_wait_ms;
+        world.events.lock().unwrap().clear();
+        let report = world.backfill().await.unwrap();
+        if max_wait_ms.is_some() {
+            assert_eq!(report.ending, Ending::Limit, "{}", report.words);
+            continue;
+        }
+        assert_eq!(report.ending, Ending::Complete, "{}", report.words);
+        assert!(world.told("Cooldown") >= 10);
+        let events = world.events.lock().unwrap();
+        let mut waits = false;
+        for pair in events.windows(2) {
+            let (at, event) = &pair[0];
+            waits = event.starts_with("Cooldown") || (waits && !event.starts_with("Resumed"));
+            assert!(waits || at.until_ms(pair[1].0) < 60_000, "a silent wait after {event}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttled_while_listing_waits_and_plans_from_the_whole_list() {
     // F-T11
     let world = World::new(Settings { faults: "t2@1,s1@2".parse().unwrap(), fault_wait_s: 600, ..small("BTC=30") });
@@ -111,6 +142,30 @@ async fn stacked_limits_are_all_kept() {
     let vendor = world.vendor.lock().unwrap();
     let (requests, refused) = (vendor.log().requests, vendor.log().throttled);
     assert!(refused <= 8, "{refused} of {requests}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_window_is_learned_anew() {
+    // F-T7: an hour's quota that is a minute's now, and the reverse
+    let hourly = Rate { requests: 60, window_ms: HOUR_MS };
+    let by_minute = Rate { requests: 10, window_ms: 60_000 };
+    for (before, after, took_ms_max) in [(hourly, by_minute, 25 * 60_000), (by_minute, hourly, 4 * HOUR_MS)] {
+        let mut world = World::new(Settings { throttles: vec![before], ..small("BTC=300") });
+        world.settings.query = QueryMode::Symbol;
+        world.settings.limit = Some(130);
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        tokio::time::advance(std::time::Duration::from_millis(2 * HOUR_MS as u64)).await;
+        world.vendor.lock().unwrap().set_throttles(&[after]);
+        let refused = world.vendor.lock().unwrap().log().throttled;
+        let from = world.clock.now();
+        world.settings.limit = None;
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+        let took_ms = from.until_ms(world.clock.now());
+        assert!(took_ms < took_ms_max, "{took_ms} ms");
+        let refused = world.vendor.lock().unwrap().log().throttled - refused;
+        assert!(refused <= 4, "{refused} refusals");
+    }
 }
 
 #[tokio::test(start_paused = true)]
