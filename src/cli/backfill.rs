@@ -1,7 +1,5 @@
 //! `chainfill backfill`: the main job.
 
-use std::io::IsTerminal;
-
 use clap::{Args, ValueEnum};
 
 use super::conduct::{Conduct, conduct, settings};
@@ -107,8 +105,7 @@ impl Backfill {
         settings.on_limit = if self.on_limit == AtLimit::Exit { OnLimit::Exit } else { OnLimit::Wait };
         settings.max_wait_ms = self.max_wait.map(|span| span.ms);
         settings.limit = self.limit.map(|limit| limit as usize);
-        let Views { all: mut views, beside } =
-            views::views(&context.common, &context.tz()?, std::io::stdout().is_terminal())?;
+        let Views { all: mut views, beside } = views::views(&context.common, &context.tz()?)?;
         let notified = self.notify.view(told, context, &settings.identity.host, beside)?;
         let farewell = notified.map(|(view, farewell)| {
             views.push(Box::new(view));

@@ -67,8 +67,7 @@ impl Demo {
         let currencies = ["BTC", "ETH"].map(Currency::stored).to_vec();
         let mut settings = settings(currencies, "demo", &server.url(), clock);
         settings.pace = Pace { spacing_ms: SPACING_MS, concurrency: 4 };
-        let views =
-            views::views(&context.common, &context.tz()?, std::io::IsTerminal::is_terminal(&std::io::stdout()))?.all;
+        let views = views::views(&context.common, &context.tz()?)?.all;
         let done = Conduct { store: opened.store.clone(), api_url: server.url(), key: Some(key), views, settings };
         let report = conduct(done, clock).await;
         if let Some(dashboard) = dashboard {

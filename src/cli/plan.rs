@@ -12,9 +12,11 @@ use crate::domain::forecast::{Range, duration};
 use crate::domain::instrument::Currency;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::plan::{Chains, Due, Horizon, Wanted, by_symbol, cheapest_cover, wanted};
+use crate::domain::progress::View;
 use crate::domain::run::Ending;
 use crate::sight;
 use crate::store::{Glance, Mode};
+use crate::view::lines::{Form, Level, Lines};
 use crate::view::plan::{PlanPage, Work};
 
 /// Show what is listed, stored and missing, and the requests and time it will take.
@@ -65,9 +67,14 @@ pub(super) async fn show(
         let mut settings = settings(currencies.to_vec(), "plan", &api_url, clock);
         pace.apply(&mut settings);
         settings.only_listing = true;
-        let done = Conduct { store: store.clone(), api_url, key: Some(key), views: Vec::new(), settings };
+        // A wait for the vendor is told (I10); the plan itself goes to standard output.
+        let level = if context.common.quiet { Level::Summary } else { Level::All };
+        let lines = Lines::new(Box::new(std::io::stderr()), Form::Text, context.tz()?).at_level(level);
+        let views: Vec<Box<dyn View>> = vec![Box::new(lines)];
+        let done = Conduct { store: store.clone(), api_url, key: Some(key), views, settings };
         let report = conduct(done, clock).await?;
-        if report.ending != Ending::Complete {
+        // Names that do not parse are no reason to show no plan.
+        if !matches!(report.ending, Ending::Complete | Ending::Attention) {
             return Err(Failure { code: report.ending.exit_code(), what: report.words, hint: None });
         }
         glance = store.glance(SystemClock::start().now()).await?;

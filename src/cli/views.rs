@@ -29,8 +29,10 @@ pub(super) fn note(beside: Option<&Beside>, line: &str) {
     }
 }
 
-/// The views of a run. `on_terminal`: whether standard output is one.
-pub(super) fn views(common: &Common, tz: &TimeZone, on_terminal: bool) -> Result<Views, Failure> {
+/// The views of a run. The live one is drawn on standard error, in place of the lines on standard output: it takes two
+/// terminals, or one of them would show nothing.
+pub(super) fn views(common: &Common, tz: &TimeZone) -> Result<Views, Failure> {
+    let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     let mut views: Vec<Box<dyn View>> = Vec::new();
     let mut beside = None;
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

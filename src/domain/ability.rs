@@ -23,6 +23,9 @@ pub struct Ability {
     /// When a whole expiry was last asked for to see whether that can be done.
     #[serde(default)]
     pub probed_at: Option<Moment>,
+    /// When all years of a listing by year were last asked for: most runs ask for the newest alone.
+    #[serde(default)]
+    pub listed_whole_at: Option<Moment>,
     /// The currencies that were ever asked for; none in a store that an older version wrote. A listing may hold others:
     /// what nobody asked for is not missing.
     #[serde(default)]

@@ -129,12 +129,21 @@ impl OptionRecord {
         }
     }
 
-    /// Whether the option's history is over and known: it was fetched after its expiry.
+    /// Whether the option's history is over and known: it was fetched after its expiry, and reaches it.
     pub fn is_final(&self) -> bool {
         match (self.state, self.fetched_at, &self.instrument) {
             (OptionState::Stored, Some(fetched), Some(instrument)) => {
-                fetched >= instrument.expires_at() + PUBLISH_LAG_MS
+                fetched >= instrument.expires_at() + PUBLISH_LAG_MS && !self.is_short()
             }
+            _ => false,
+        }
+    }
+
+    /// Whether its bars end before its life does. A day without trade has a bar too: where the last ones are not there
+    /// the vendor's archive ended before the option, and may have grown since.
+    pub fn is_short(&self) -> bool {
+        match (&self.instrument, self.last_bar) {
+            (Some(instrument), Some(last)) => last < instrument.expiry.yesterday().unwrap_or(instrument.expiry),
             _ => false,
         }
     }

@@ -30,7 +30,7 @@ pub enum Due {
     Pending,
     /// It still traded when it was fetched, and a bar has closed since.
     Grown,
-    /// It was empty long ago; the archive grows.
+    /// It was empty long ago, or its bars ended before its expiry; the archive grows.
     OldEmpty,
 }
 
@@ -69,7 +69,12 @@ pub fn due(record: &OptionRecord, horizon: Horizon) -> Option<Due> {
         return Some(Due::Grown);
     }
     let old = fetched.until_ms(horizon.now) >= i64::from(horizon.empty_days) * DAY_MS;
-    (record.state == OptionState::Empty && old).then_some(Due::OldEmpty)
+    (may_grow(record) && old).then_some(Due::OldEmpty)
+}
+
+/// Whether a growing archive may hold more of an option whose life is over: each look puts the next one off.
+fn may_grow(record: &OptionRecord) -> bool {
+    record.state == OptionState::Empty || record.is_short()
 }
 
 /// The earliest moment at which an option that is known, and listed, can bring news again; `None` where that is never,
@@ -79,11 +84,11 @@ pub fn due_again_at(record: &OptionRecord, empty_days: u32) -> Option<Moment> {
     match (record.state, record.fetched_at) {
         (OptionState::Pending | OptionState::Attention, _) => None,
         (OptionState::Stored | OptionState::Empty, None) => Some(Moment(i64::MIN)),
-        (state, Some(fetched)) => {
+        (OptionState::Stored | OptionState::Empty, Some(fetched)) => {
             let traded_on = fetched < instrument.expires_at() + PUBLISH_LAG_MS;
             let grown = (fetched - PUBLISH_LAG_MS).bar_boundary() + DAY_MS + PUBLISH_LAG_MS;
             let old = fetched + i64::from(empty_days) * DAY_MS;
-            match (traded_on, state == OptionState::Empty) {
+            match (traded_on, may_grow(record)) {
                 (true, true) => Some(grown.min(old)),
                 (true, false) => Some(grown),
                 (false, true) => Some(old),
@@ -198,6 +203,13 @@ mod tests {
         let name = "BTC-17APR24-60000-C";
         let late = expiry + PUBLISH_LAG_MS;
         assert!(stored(name, late).is_final());
+        // F-S4: a history that ends before the expiry is looked at again when that was seen long ago.
+        let short = OptionRecord { last_bar: Some(Date::constant(2024, 4, 15)), ..stored(name, late) };
+        assert!(!short.is_final());
+        assert_eq!(due(&short, horizon(late + 30 * DAY_MS - 1)), None);
+        assert_eq!(due(&short, horizon(late + 30 * DAY_MS)), Some(Due::OldEmpty));
+        let whole = OptionRecord { last_bar: Some(Date::constant(2024, 4, 16)), ..stored(name, late) };
+        assert!(whole.is_final());
         assert_eq!(due(&stored(name, late), horizon(late + 400 * DAY_MS)), None);
         // Fetched five days before: due once 08:00 UTC and the vendor's lag have passed, not before.
         let fetched = expiry - 5 * DAY_MS + 3 * HOUR_MS;
@@ -222,10 +234,12 @@ mod tests {
     #[test]
     fn when_an_option_is_due_again_is_when_it_becomes_due() {
         let expiry = Moment::opening_of(Date::constant(2024, 4, 17));
-        for state in [OptionState::Stored, OptionState::Empty] {
+        let short = Some(Date::constant(2024, 4, 15));
+        for (state, last_bar) in [(OptionState::Stored, None), (OptionState::Stored, short), (OptionState::Empty, None)]
+        {
             for hours in (-100..100).map(|n| n * 7) {
                 let mut one = stored("BTC-17APR24-60000-C", expiry + hours * HOUR_MS);
-                one.state = state;
+                (one.state, one.last_bar) = (state, last_bar);
                 match due_again_at(&one, 30) {
                     Some(at) => {
                         assert!(due(&one, horizon(at)).is_some(), "{state:?} {hours}");

@@ -14,7 +14,6 @@ use crate::domain::moment::Moment;
 use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_BARREN_YEARS, LISTING_FIRST_YEAR};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
-use crate::store::ListingRow;
 
 /// A listing on its way in.
 #[derive(Debug)]
@@ -27,20 +26,24 @@ pub(super) struct Listing {
     barren: u32,
     /// The whole list looked like one year's: another year is asked for to see whether that matters.
     probing: bool,
+    /// Whether the past years are asked for too.
+    whole: bool,
 }
 
 impl Listing {
     /// What to ask for first. By year, the past years' lists are taken as kept for a month: they hardly change,
     /// and a daily run should cost only what can bring news.
-    pub fn start(ability: &Ability, kept: Option<&ListingRow>, now: Moment) -> Listing {
+    pub fn start(ability: &Ability, now: Moment) -> Listing {
         let year = now.date().year();
-        let fresh = kept.is_some_and(|kept| kept.fetched_at.until_ms(now) < i64::from(EMPTY_DAYS_DEFAULT) * DAY_MS);
+        let month_ms = i64::from(EMPTY_DAYS_DEFAULT) * DAY_MS;
+        let fresh = ability.listed_whole_at.is_some_and(|at| at.until_ms(now) < month_ms);
         let left = match ability.listing_by_year {
             Proven::Yes if fresh => vec![ListingAsk::Year(year), ListingAsk::Year(year + 1)],
             Proven::Yes => all_years(year),
             Proven::Unknown | Proven::No => vec![ListingAsk::All],
         };
-        Listing { left, names: Vec::new(), asked: Vec::new(), requests: 0, barren: 0, probing: false }
+        let whole = ability.listing_by_year != Proven::Yes || !fresh;
+        Listing { left, names: Vec::new(), asked: Vec::new(), requests: 0, barren: 0, probing: false, whole }
     }
 }
 
@@ -181,6 +184,10 @@ impl Run {
                 "the vendor's listing is empty; nothing was changed. Try again later, or look at --api-url.".into(),
             ));
             return;
+        }
+        if listing.whole && self.ability.listing_by_year == Proven::Yes {
+            self.ability.listed_whole_at = Some(now);
+            self.batch.ability = Some(self.ability.clone());
         }
         self.batch.listing = Some(compare(&self.records, &names, now, listing.requests));
     }

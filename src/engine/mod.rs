@@ -210,7 +210,7 @@ impl Run {
         let governor = Governor::new(with_ahead(settings.pace), throttle, counted);
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
-            listing: Some(Listing::start(&loaded.ability, loaded.listing.as_ref(), now)),
+            listing: Some(Listing::start(&loaded.ability, now)),
             random: fastrand::Rng::with_seed(settings.seed),
             governor,
             ability: loaded.ability,

@@ -240,7 +240,12 @@ impl Governor {
             Obstacle::Until(until, reason) => (Some(until), Some(reason)),
             Obstacle::None | Obstacle::Full => (None, None),
         };
-        let used = self.memory.quota.as_ref().map_or(self.log.len(), |quota| self.used(quota, now));
+        // Without a quota: what the longest window may still hold.
+        let young = |counted: &&Counted| counted.done + RETRY_AFTER_S_MAX * SECOND_MS >= now;
+        let used = match &self.memory.quota {
+            Some(quota) => self.used(quota, now),
+            None => self.log.iter().rev().take_while(young).count(),
+        };
         Explanation { quota: self.memory.quota.clone(), used: u32::try_from(used).unwrap_or(u32::MAX), next_at, reason }
     }
 
@@ -370,7 +375,7 @@ impl Governor {
         match quota::find(self.log.make_contiguous(), self.memory.quota.as_ref(), refused, wait_s) {
             Finding::Nothing => self.trusted = false,
             // "A second" fits any pace, so one refusal says nothing: two must agree on the number (T8, a stray 429).
-            Finding::Quota(quota) if self.memory.quota.is_none() && self.is_news_of_a_second(&quota) => {
+            Finding::Quota(quota) if self.is_another(&quota) && self.is_news_of_a_second(&quota) => {
                 self.trusted = false;
             }
             Finding::Quota(mut quota) => {
@@ -404,6 +409,10 @@ impl Governor {
                 lessons.push(Lesson::Foreign { slots });
             }
         }
+    }
+
+    fn is_another(&self, quota: &Quota) -> bool {
+        self.memory.quota.as_ref().is_none_or(|known| known.window_ms != quota.window_ms)
     }
 
     fn is_news_of_a_second(&mut self, quota: &Quota) -> bool {

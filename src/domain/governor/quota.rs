@@ -101,6 +101,15 @@ pub fn find(log: &[Counted], known: Option<&Quota>, refused: Counted, wait_s: i6
         }
     }
     let Some(known) = known else { return Finding::Nothing };
+    // Nothing of the known window opens then: the vendor may have changed to a shorter one (T7). What was sent before the
+    // change fits any window, so only the oldest request of the new one is looked at. A longer one beside the known one
+    // shows in the same way, and is kept by waiting as it asks: the shorter one is met again sooner (T4).
+    let others = WINDOWS_MS.iter().copied().filter(|window_ms| *window_ms < known.window_ms);
+    for window_ms in others.filter(|window_ms| wait_s * SECOND_MS < window_ms + SECOND_MS) {
+        if let Some(requests) = match_oldest(log, window_ms, refused, &opens) {
+            return quota(requests, window_ms, Evidence::Matched);
+        }
+    }
     let own = log.len() - first_counted(log, known.window_ms, refused);
     let slots = known.requests.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX)).max(1);
     Finding::Foreign { slots, opens: opens.to }

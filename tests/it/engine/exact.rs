@@ -1,11 +1,13 @@
 //! The fewest requests that the vendor allows, counted exactly.
 
+use chainfill::domain::instrument::Symbol;
+use chainfill::domain::ledger::{OptionRecord, OptionState};
 use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
 use chainfill::limits::{DAY_MS, EMPTIES_DOUBTED};
 use chainfill::vendor::{Face, ListingFace, Settings};
 
-use crate::rig::world::{World, small};
+use crate::rig::world::{BEGIN, World, small};
 
 #[tokio::test(start_paused = true)]
 async fn one_option_a_request_costs_listing_probe_and_options_and_a_second_run_one_request() {
@@ -55,6 +57,24 @@ async fn a_listing_by_year_is_found_out() {
         let before = world.requests();
         world.backfill().await.unwrap();
         assert_eq!(world.requests() - before, 2, "this year's and the next year's list");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_years_of_a_listing_are_looked_at_again_each_month_also_by_daily_runs() {
+    // F-X8
+    let listing = ListingFace::YearNeeded;
+    let world = World::new(Settings { listing, face: Face::Expiry2026, ..small("BTC=60,ETH=60") });
+    world.backfill().await.unwrap();
+    for (after_days, asked) in [(20, 2), (9, 2), (2, 7), (20, 2)] {
+        tokio::time::advance(std::time::Duration::from_millis(after_days * DAY_MS as u64)).await;
+        world.asked.lock().unwrap().clear();
+        world.backfill().await.unwrap();
+        assert_eq!(
+            world.asked_for("available"),
+            asked,
+            "{after_days} days on: the years from 2027 back to two that hold nothing"
+        );
     }
 }
 
@@ -118,4 +138,38 @@ fn expiries(world: &World) -> u64 {
     found.sort();
     found.dedup();
     found.len() as u64
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_the_archive_cut_short_is_looked_at_again_when_the_archive_may_have_grown() {
+    // F-S4: the archive ends in June 2024; later options are short or empty until it has grown
+    let until = Some(jiff::civil::Date::constant(2024, 6, 16));
+    let mut world = World::new(Settings { empties_share: 0.0, archive_until: until, ..small("BTC=300") });
+    world.settings.query = QueryMode::Symbol;
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    world.asked.lock().unwrap().clear();
+    world.backfill().await.unwrap();
+    assert_eq!(world.asked_for("symbol="), 0, "nothing is old yet");
+    world.vendor.lock().unwrap().set_archive_until(None);
+    tokio::time::advance(std::time::Duration::from_millis(31 * DAY_MS as u64)).await;
+    world.backfill().await.unwrap();
+    world.assert_complete().await;
+    let asked = world.asked_for("symbol=");
+    world.backfill().await.unwrap();
+    assert_eq!(world.asked_for("symbol="), asked, "what reaches its expiry is final");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_does_not_make_a_cut_history_final() {
+    // F-S5: bars until April, then the vendor answers with nothing for that option, after its expiry
+    let name = "BTC-28JUN24-60000-C";
+    let record = |fetched| OptionRecord {
+        state: OptionState::Stored,
+        row_count: 3,
+        last_bar: Some(jiff::civil::Date::constant(2024, 4, 1)),
+        fetched_at: Some(fetched),
+        ..OptionRecord::listed(Symbol::new(name))
+    };
+    assert!(!record(BEGIN).is_final(), "whenever it was asked for last");
 }

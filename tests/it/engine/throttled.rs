@@ -145,6 +145,30 @@ async fn stacked_limits_are_all_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_window_is_learned_anew() {
+    // F-T7: an hour's quota that is a minute's now, and the reverse
+    let hourly = Rate { requests: 60, window_ms: HOUR_MS };
+    let by_minute = Rate { requests: 10, window_ms: 60_000 };
+    for (before, after, took_ms_max) in [(hourly, by_minute, 25 * 60_000), (by_minute, hourly, 4 * HOUR_MS)] {
+        let mut world = World::new(Settings { throttles: vec![before], ..small("BTC=300") });
+        world.settings.query = QueryMode::Symbol;
+        world.settings.limit = Some(130);
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        tokio::time::advance(std::time::Duration::from_millis(2 * HOUR_MS as u64)).await;
+        world.vendor.lock().unwrap().set_throttles(&[after]);
+        let refused = world.vendor.lock().unwrap().log().throttled;
+        let from = world.clock.now();
+        world.settings.limit = None;
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+        let took_ms = from.until_ms(world.clock.now());
+        assert!(took_ms < took_ms_max, "{took_ms} ms");
+        let refused = world.vendor.lock().unwrap().log().throttled - refused;
+        assert!(refused <= 4, "{refused} refusals");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn processes_that_count_for_themselves_cost_no_option() {
     // F-T6
     let world = World::new(Settings { processes: 3, face: Face::Symbol2025, ..hourly(40, "BTC=200") });

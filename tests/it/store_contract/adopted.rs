@@ -40,8 +40,8 @@ async fn an_older_scripts_bars_are_taken_over(home: &Home) {
     // F-B14
     home.sql(&old_table(home, "NUMERIC(20,8)", ", UNIQUE (symbol, date)")).await;
     for (symbol, date, at) in [
-        (OVER, "2024-04-01", "'2024-05-01 10:00:00'"),
-        (OVER, "2024-04-02", "'2024-05-02 10:00:00'"),
+        (OVER, "2024-04-10", "'2024-05-01 10:00:00'"),
+        (OVER, "2024-04-11", "'2024-05-02 10:00:00'"),
         (TRADING, "2024-04-02", "'2024-05-02 10:00:00'"),
         (UNREADABLE, "2024-04-02", "NULL"),
         // Ten in the evening of the day of its expiry, in a zone that nobody wrote down: in Hong Kong before the last
