@@ -55,7 +55,7 @@ export function tickVerdict(page, now) {
     $("dial").dataset.mode = "share";
     turn(share);
     text("dial-big", shareWords);
-    text("dial-small", total && total.listed > 0 ? `${grouped(known(total))} of ${grouped(total.listed)} options` : "nothing is listed yet");
+    text("dial-small", total && total.listed > 0 ? `${grouped(known(total))} of ${grouped(total.listed)} options` : page.away_since && page.verdict.health === "worry" ? "not known" : "nothing is listed yet");
   }
   const word = { worry: "⚠ Worry", done: "✓ Done", idle: "Idle", fine: null }[page.verdict.health];
   document.title = [word, ...title, "chainfill"].filter(Boolean).join(" · ");
