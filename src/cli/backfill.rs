@@ -42,10 +42,10 @@ pub(super) struct Backfill {
     dry_run: bool,
 
     #[command(flatten)]
-    beside: Beside,
+    notify: NotifyFlags,
 
     #[command(flatten)]
-    notify: NotifyFlags,
+    beside: Beside,
 }
 
 /// How fast, and how.
