@@ -240,6 +240,9 @@ pub const LISTING_FIRST_YEAR: i16 = 2016;
 /// Years in a row without a name after which a listing by year, newest first, has reached its beginning.
 pub const LISTING_BARREN_YEARS: u32 = 2;
 
+/// Years, newest first, that may be refused before any has brought a name: then the vendor refuses them all.
+pub const LISTING_REFUSED_YEARS: u32 = 5;
+
 /// A run that may work, and whose answers were all refused, for so long is a worry.
 pub const STALLED_MS_MAX: i64 = 2 * HOUR_MS;
 

@@ -276,9 +276,8 @@ impl Run {
     fn give_up(&mut self, work: Work, fault: &Fault, now: Moment) {
         let (tries, work_is_probe) = (work.tries, work.ask.is_expiry() && self.is_probing());
         match work.ask {
-            // Refused time and again: the vendor has no such year.
             Ask::Listing(ask @ ListingAsk::Year(_)) if matches!(fault, Fault::Refused { .. }) => {
-                self.take_names(ask, Vec::new());
+                self.year_refused(ask, fault);
             }
             Ask::Listing(_) => self.stop(Stop::at_vendor(format!("the listing cannot be had: {fault}"))),
             Ask::Canary(_) => {} // its failures are judged elsewhere

@@ -11,7 +11,7 @@ use crate::domain::instrument::{Currency, Instrument, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::{ListingNews, compare};
 use crate::domain::moment::Moment;
-use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_BARREN_YEARS, LISTING_FIRST_YEAR};
+use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_BARREN_YEARS, LISTING_FIRST_YEAR, LISTING_REFUSED_YEARS};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 
@@ -24,6 +24,8 @@ pub(super) struct Listing {
     requests: u32,
     /// Years in a row, newest first, that held nothing.
     barren: u32,
+    /// Years that were refused before any brought a name.
+    refused: u32,
     /// The whole list looked like one year's: another year is asked for to see whether that matters.
     probing: bool,
     /// Whether the past years are asked for too.
@@ -43,7 +45,16 @@ impl Listing {
             Proven::Unknown | Proven::No => vec![ListingAsk::All],
         };
         let whole = ability.listing_by_year != Proven::Yes || !fresh;
-        Listing { left, names: Vec::new(), asked: Vec::new(), requests: 0, barren: 0, probing: false, whole }
+        Listing {
+            left,
+            names: Vec::new(),
+            asked: Vec::new(),
+            requests: 0,
+            barren: 0,
+            refused: 0,
+            probing: false,
+            whole,
+        }
     }
 }
 
@@ -125,6 +136,21 @@ impl Run {
         true
     }
 
+    /// A year was refused time and again: the vendor has no such year, unless it refuses every year. Then to go on
+    /// would spend quota for nothing.
+    pub(super) fn year_refused(&mut self, ask: ListingAsk, fault: &Fault) {
+        if let Some(listing) = &mut self.listing
+            && listing.names.is_empty()
+        {
+            listing.refused += 1;
+            if listing.refused >= LISTING_REFUSED_YEARS {
+                self.stop(Stop::at_vendor(format!("the vendor refuses every listing: {fault}")));
+                return;
+            }
+        }
+        self.take_names(ask, Vec::new());
+    }
+
     /// The listing is in the store: the ledger follows it, and the plan is made.
     pub(super) fn listed(&mut self, news: ListingNews) {
         for symbol in &news.vanished {
@@ -181,7 +207,7 @@ impl Run {
         }
         if names.is_empty() || gone {
             self.stop(Stop::at_vendor(
-                "the vendor's listing is empty; nothing was changed. Try again later, or look at --api-url.".into(),
+                "the vendor's listing is empty; nothing was changed. Try again later, or look at --api-url".into(),
             ));
             return;
         }

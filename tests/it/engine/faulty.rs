@@ -86,6 +86,16 @@ async fn what_is_wrong_for_all_ends_the_run_and_blames_no_option() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_listing_that_is_refused_whatever_the_year_ends_the_run_with_its_reason() {
+    // F-S8: from the first request on; a dozen years are not tried three times each.
+    let world = World::new(Settings { faults: "s8@1+".parse().unwrap(), ..small("BTC=100") });
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Vendor);
+    assert!(report.words.contains("refuses every listing") && !report.words.contains(".."), "{}", report.words);
+    assert_eq!(world.requests(), 1 + 5 * 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_vendor_that_is_down_for_ten_minutes_is_waited_for() {
     // F-P1, F-S9: about 60 probes of the answers fail
     let faults = "s9@30,s9@31,s9@32,s9@33,s9@34,s9@35,s9@36,s9@37,s9@38,s9@39,s9@40,s9@41,s9@42,s9@43,s9@44,s9@45,s9@46,s9@47,s9@48,s9@49";
