@@ -77,6 +77,12 @@ fn server_said(said: &DbError, place: String) -> StoreError {
         "28P01" | "28000" => "check the user and the password in the URL, and pg_hba.conf on the server".to_owned(),
         "3D000" => format!("createdb {}", place.rsplit('/').next().unwrap_or("crypto_data")),
         "42501" => "GRANT the user CREATE on the schema, and SELECT, INSERT, UPDATE on the tables".to_owned(),
+        // P9: a pooler gave this connection's statements to another one, or another one's to this.
+        "26000" | "42P05" => {
+            "a pooler in transaction mode stands between that keeps no prepared statements: connect to \
+             PostgreSQL itself, or set max_prepared_statements in PgBouncer 1.21 or newer"
+                .to_owned()
+        }
         "25006" => "the server takes no writes: it is a standby, or set to read-only; use the primary".to_owned(),
         _ => "its tables were altered: restore a backup, or use another database".to_owned(),
     };
