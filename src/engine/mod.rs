@@ -173,7 +173,9 @@ struct Run {
     gather_until: Option<Moment>,
     throttle_written: Option<Memory>,
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
-    orders: Option<BoxFuture<'static, Result<Vec<Order>, StoreError>>>,
+    orders: Option<BoxFuture<'static, Result<Vec<(i64, Order)>, StoreError>>>,
+    /// Orders that were followed, and of which the store is not known to know that.
+    followed: Vec<i64>,
     doubt: Doubt,
     witnesses: Witnesses,
     failures: Failures,
@@ -226,6 +228,7 @@ impl Run {
             throttle_written: Some(loaded.throttle),
             flights: FuturesUnordered::new(),
             orders: None,
+            followed: Vec::new(),
             doubt: Doubt::default(),
             witnesses: Witnesses::default(),
             failures: Failures::default(),

@@ -16,13 +16,20 @@ impl Run {
             return;
         }
         self.control_at = now + CONTROL_MS;
-        let (store, epoch) = (self.ports.store.clone(), self.epoch);
-        self.orders = Some(Box::pin(async move { store.take_orders(epoch).await }));
+        let (store, epoch, followed) = (self.ports.store.clone(), self.epoch, self.followed.clone());
+        self.orders = Some(Box::pin(async move { store.take_orders(epoch, &followed).await }));
     }
 
-    /// Follows orders from outside, one after another. A store that cannot be asked shows itself at the next commit.
-    pub(super) fn obey(&mut self, orders: Result<Vec<Order>, StoreError>) {
-        for order in orders.unwrap_or_default() {
+    /// Follows orders from outside, one after another. A store that cannot be asked shows itself at the next commit;
+    /// what it did not say it says at the next look.
+    pub(super) fn obey(&mut self, orders: Result<Vec<(i64, Order)>, StoreError>) {
+        let Ok(orders) = orders else { return };
+        // The store knows of those that were followed before; what it returns now are others.
+        self.followed = orders.iter().map(|(id, _)| *id).collect();
+        if !orders.is_empty() {
+            self.control_at = self.now(); // who waits for it hears at once that it was followed
+        }
+        for (_, order) in orders {
             match order {
                 Order::Stop => self.stop(Stop::by_request("chainfill stop")),
                 Order::Pause => self.pause(),

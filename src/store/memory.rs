@@ -170,15 +170,17 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+    async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError> {
         let mut tables = self.tables();
-        let mine = tables.orders.iter_mut().filter(|(of, _, taken)| *of == epoch.0 && !*taken);
-        Ok(mine
-            .map(|(_, order, taken)| {
-                *taken = true;
-                order.clone()
-            })
-            .collect())
+        let mine = (1..).zip(&mut tables.orders).filter(|(_, (of, _, taken))| *of == epoch.0 && !*taken);
+        let mut untaken = Vec::new();
+        for (id, (_, order, taken)) in mine {
+            *taken = followed.contains(&id);
+            if !*taken {
+                untaken.push((id, order.clone()));
+            }
+        }
+        Ok(untaken)
     }
 
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {

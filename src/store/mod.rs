@@ -65,11 +65,12 @@ pub trait Store: Outside {
     /// Where the store cannot be read.
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError>;
 
-    /// Takes the orders that were left for this epoch, in the order in which they were left.
+    /// Marks orders as taken that the run has followed, and returns the others that were left for this epoch, by
+    /// number. They stay as they are until the run says that it has followed them: an answer that is lost loses none.
     ///
     /// # Errors
-    /// Where the store cannot be read.
-    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError>;
+    /// Where the store cannot be used; saying the same again is safe.
+    async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError>;
 
     /// Hands every row of the table to `each`, by symbol, then by date; those that are no bars after the bars.
     ///

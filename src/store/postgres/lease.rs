@@ -60,13 +60,19 @@ pub(super) async fn leave_order(link: &mut Link, order: &Order, now: Moment) -> 
     Ok(Some(Left { id: row.try_get(0)?, holder }))
 }
 
-/// Takes what was left for this epoch.
-pub(super) async fn take_orders(link: &mut Link, epoch: Epoch) -> Result<Vec<Order>, Trouble> {
-    let sql = "WITH taken AS (UPDATE chainfill_order SET taken = TRUE WHERE epoch = $1 AND NOT taken \
-         RETURNING id, what) SELECT what FROM taken ORDER BY id";
+/// Marks what was followed as taken, and reads what else was left for this epoch. By number and not up to a number:
+/// of two that are left at once the later one may be seen first.
+pub(super) async fn take_orders(link: &mut Link, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, Trouble> {
+    let sql = "WITH followed AS (UPDATE chainfill_order SET taken = TRUE WHERE epoch = $1 AND id = ANY($2)) \
+         SELECT id, what FROM chainfill_order WHERE epoch = $1 AND NOT taken AND id <> ALL($2) ORDER BY id";
     let statement = link.prepare(sql).await?;
-    let rows = link.client.query(&statement, &[&epoch.0]).await?;
-    Ok(rows.iter().filter_map(|row| order_of(row.try_get(0).unwrap_or_default())).collect())
+    let rows = link.client.query(&statement, &[&epoch.0, &followed]).await?;
+    let mut orders = Vec::new();
+    for row in &rows {
+        let id = row.try_get(0)?;
+        orders.extend(order_of(row.try_get(1)?).map(|order| (id, order)));
+    }
+    Ok(orders)
 }
 
 /// Who holds the store.

@@ -108,9 +108,9 @@ impl Store for PostgresStore {
         held.done(result)
     }
 
-    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+    async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError> {
         let mut held = self.hold().await?;
-        let result = lease::take_orders(&mut held.link, epoch).await;
+        let result = lease::take_orders(&mut held.link, epoch, followed).await;
         held.done(result)
     }
 

@@ -66,20 +66,23 @@ pub(super) fn leave_order(connection: &Connection, order: &Order, now: Moment) -
     Ok(Some(Left { id: connection.last_insert_rowid(), holder }))
 }
 
-/// Whether anything was left for this epoch: cheap, and without a lock.
-pub(super) fn has_orders(connection: &Connection, epoch: Epoch) -> Result<bool, Trouble> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM chainfill_order WHERE epoch = ?1 AND NOT taken)";
-    Ok(connection.prepare_cached(sql)?.query_row([epoch.0], |row| row.get(0))?)
+/// Marks orders of this epoch as taken.
+pub(super) fn mark_taken(connection: &Connection, epoch: Epoch, followed: &[i64]) -> Result<(), Trouble> {
+    let mut statement =
+        connection.prepare_cached("UPDATE chainfill_order SET taken = 1 WHERE epoch = ?1 AND id = ?2")?;
+    for id in followed {
+        statement.execute([epoch.0, *id])?;
+    }
+    Ok(())
 }
 
-/// Takes what was left for this epoch.
-pub(super) fn take_orders(connection: &Connection, epoch: Epoch) -> Result<Vec<Order>, Trouble> {
-    let sql = "SELECT what FROM chainfill_order WHERE epoch = ?1 AND NOT taken ORDER BY id";
-    let mut statement = connection.prepare(sql)?;
-    let texts = statement.query_map([epoch.0], |row| row.get::<_, String>(0))?;
-    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
-    connection.execute("UPDATE chainfill_order SET taken = 1 WHERE epoch = ?1 AND NOT taken", [epoch.0])?;
-    Ok(texts.iter().filter_map(|text| order_of(text)).collect())
+/// What was left for this epoch and is not taken yet.
+pub(super) fn untaken(connection: &Connection, epoch: Epoch) -> Result<Vec<(i64, Order)>, Trouble> {
+    let sql = "SELECT id, what FROM chainfill_order WHERE epoch = ?1 AND NOT taken ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([epoch.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().filter_map(|(id, text)| Some((id, order_of(&text)?))).collect())
 }
 
 /// Who holds the store. The age of the beat is by `now` where it is given.

@@ -103,13 +103,15 @@ impl Store for SqliteStore {
         self.read(move |connection| read::load(connection, counted_since)).await
     }
 
-    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+    async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError> {
+        let followed = followed.to_vec();
         self.thread
             .call(move |file| {
-                if !lease::has_orders(&file.connection, epoch)? {
-                    return Ok(Vec::new());
+                // A look that finds nothing takes no lock.
+                if !followed.is_empty() {
+                    file.write(|connection, _| lease::mark_taken(connection, epoch, &followed))?;
                 }
-                file.write(|connection, _| lease::take_orders(connection, epoch))
+                lease::untaken(&file.connection, epoch)
             })
             .await
     }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chainfill::clock::Clock;
 use chainfill::domain::candle::Candle;
 use chainfill::domain::coverage::ExpiryCover;
+use chainfill::domain::governor::Pace;
 use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionRecord;
 use chainfill::domain::moment::Moment;
@@ -31,6 +32,9 @@ struct Shaky {
     commit_ms: u64,
     /// How often the end fails.
     ends_away: AtomicU32,
+    /// How many of three looks for orders are answered, though nobody hears the answer.
+    looks: AtomicU32,
+    looks_lost_of_3: u32,
 }
 
 impl Shaky {
@@ -45,6 +49,8 @@ impl Shaky {
             connection,
             commit_ms: 0,
             ends_away: AtomicU32::new(0),
+            looks: AtomicU32::new(0),
+            looks_lost_of_3: 0,
         }
     }
 }
@@ -76,9 +82,13 @@ impl Store for Shaky {
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
         self.inner.load(counted_since).await
     }
-    async fn take_orders(&self, epoch: Epoch) -> Result<Vec<Order>, StoreError> {
+    async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError> {
         let _held = self.connection.lock().await;
-        self.inner.take_orders(epoch).await
+        let orders = self.inner.take_orders(epoch, followed).await;
+        if self.looks.fetch_add(1, Ordering::Relaxed) % 3 < self.looks_lost_of_3 {
+            return Err(StoreError::Away { place: "memory:shaky".into(), what: "the answer was lost".into() });
+        }
+        orders
     }
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
         self.inner.audit(each).await
@@ -191,4 +201,25 @@ async fn the_end_of_a_run_is_written_however_often_the_store_goes_away() {
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     let run = world.store.load(BEGIN).await.unwrap().run.unwrap();
     assert_eq!(run.ended.map(|(_, word)| word), Some(Ending::Complete.word().to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_answer_was_lost_is_followed_all_the_same_and_only_once() {
+    // F-B2
+    for looks_lost_of_3 in [1, 2] {
+        let mut world = World::on(small("BTC=100"), Arc::new(Shaky { looks_lost_of_3, ..Shaky::new() }));
+        world.settings.pace = Pace { spacing_ms: 200, concurrency: 4 };
+        let epoch = world.begin().await.unwrap();
+        let orders = async {
+            for order in [Order::Pause, Order::Resume, Order::Pace { spacing_ms: 300 }, Order::Pause, Order::Stop] {
+                let left = world.store.leave_order(&order, world.clock.now()).await.unwrap().unwrap();
+                tokio::time::sleep(Duration::from_secs(6)).await;
+                // A run that ends gives the store back without another look.
+                assert!(order == Order::Stop || world.store.order_taken(left.id).await.unwrap(), "{order:?}");
+            }
+        };
+        let (report, ()) = tokio::join!(world.work(epoch), orders);
+        assert_eq!(report.unwrap().ending, Ending::Stopped);
+        assert_eq!((world.told("Paused"), world.told("Unpaused"), world.told("Paced")), (2, 1, 1));
+    }
 }

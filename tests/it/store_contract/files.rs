@@ -27,8 +27,8 @@ async fn a_reader_sees_a_living_writer_and_a_closed_file() {
     let reader = home.try_open(Mode::Read).await.unwrap().store;
     store.commit(epoch, &of_options(vec![bars(A, &["2024-04-01"])])).await.unwrap();
     is_true(&*reader).await;
-    assert!(reader.leave_order(&Order::Stop, T0).await.unwrap().is_some());
-    assert_eq!(store.take_orders(epoch).await.unwrap(), [Order::Stop]);
+    let left = reader.leave_order(&Order::Stop, T0).await.unwrap().unwrap();
+    assert_eq!(store.take_orders(epoch, &[]).await.unwrap(), [(left.id, Order::Stop)]);
     assert!(reader.begin(&wish(3, |_| Some(false))).await.is_err(), "a reader never takes the lease");
     drop(reader);
     store.end(epoch, &RunEnd { at: T0, ending: Ending::Stopped, progress: None }).await.unwrap();
