@@ -76,8 +76,14 @@ pub(super) enum Fate {
 }
 
 /// Leaves an order and says what became of it.
-pub(super) async fn follow(context: &Context, order: Order) -> Result<u8, Failure> {
-    match give(&context.lookout()?, &order).await? {
+async fn follow(context: &Context, order: Order) -> Result<u8, Failure> {
+    let fate = give(&context.lookout()?, &order).await?;
+    tell(context, &order, fate)
+}
+
+/// Says what became of an order.
+pub(super) fn tell(context: &Context, order: &Order, fate: Fate) -> Result<u8, Failure> {
+    match fate {
         Fate::Followed(words) => say(context, order.word(), true, &words),
         Fate::Nobody(words) => say(context, order.word(), false, &words),
         Fate::Late(words, hint) => return Err(Failure::unexpected(&words).hint(hint)),
@@ -91,16 +97,17 @@ pub(super) async fn give(store: &Arc<dyn Outside>, order: &Order) -> Result<Fate
     let Some(left) = store.leave_order(order, clock.now()).await? else {
         return Ok(Fate::Nobody(format!("no run holds the store; there is nothing to {}", order.word())));
     };
-    let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
-    if process::alive(&left.holder.identity) == Some(false) {
-        let words = format!("process {pid} ended without finishing; nothing is lost, and nothing runs");
+    if let Some(words) = left.holder.gone(process::alive) {
         return Ok(Fate::Nobody(words));
     }
+    let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
     let ends = *order == Order::Stop;
     let most_ms = if ends { STOP_WAIT_MS_MAX } else { ORDER_WAIT_MS_MAX };
     let who = format!("process {pid} on host {host}");
-    if wait(store, &left, &clock, most_ms, ends).await? {
-        return Ok(Fate::Followed(format!("{who} {}", followed(order))));
+    match wait(store, &left, &clock, most_ms, ends).await? {
+        Outcome::Over if !ends => return Ok(Fate::Nobody(format!("{who} ended before it took the order"))),
+        Outcome::Taken | Outcome::Over => return Ok(Fate::Followed(format!("{who} {}", followed(order)))),
+        Outcome::Late => {}
     }
     let most_s = most_ms / 1000;
     Ok(if ends {
@@ -118,31 +125,39 @@ fn followed(order: &Order) -> String {
         Order::Pause => "is paused; chainfill resume lets it go on".to_owned(),
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "asks for them again".to_owned(),
+        Order::Retry(_) => "has put them back; they are pending again".to_owned(),
     }
 }
 
-/// Waits until the order is taken, or for one that ends the run until it has ended. Whether that came in time.
+/// How a wait for an order went.
+enum Outcome {
+    Taken,
+    /// The run ended, or nobody is there any more, and the order was not taken.
+    Over,
+    Late,
+}
+
+/// Waits until the order is taken, or for one that ends the run until it has ended.
 async fn wait(
     store: &Arc<dyn Outside>,
     left: &Left,
     clock: &SystemClock,
     most_ms: u64,
     until_end: bool,
-) -> Result<bool, StoreError> {
+) -> Result<Outcome, StoreError> {
     let started = clock.now();
     while started.until_ms(clock.now()).unsigned_abs() < most_ms {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        // Looked at before the order: a run may take it and end between the two looks.
+        let is_over = !left.has_taker(store.glance(clock.now()).await?.run.as_ref(), process::alive);
         if !until_end && store.order_taken(left.id).await? {
-            return Ok(true);
+            return Ok(Outcome::Taken);
         }
-        let run = store.glance(clock.now()).await?.run;
-        let ended = run.is_none_or(|run| run.epoch != left.holder.epoch || run.ended.is_some());
-        if ended || process::alive(&left.holder.identity) == Some(false) {
-            return Ok(true);
+        if is_over {
+            return Ok(Outcome::Over);
         }
     }
-    Ok(false)
+    Ok(Outcome::Late)
 }
 
 fn say(context: &Context, order: &str, done: bool, text: &str) {
@@ -150,5 +165,73 @@ fn say(context: &Context, order: &str, done: bool, text: &str) {
         screen::print_json(&serde_json::json!({ "v": 1, "order": order, "done": done, "words": text }));
     } else {
         screen::print(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::{Ending, Identity};
+    use crate::limits::LEASE_MS;
+    use crate::store::{Claim, MemoryStore, RunEnd, Store};
+
+    /// A run on another host, whose last sign of life is so old.
+    async fn elsewhere(beat_age_ms: i64) -> (Arc<MemoryStore>, crate::store::Epoch) {
+        let clock = SystemClock::start();
+        let mine = process::identity(&clock, "chainfill backfill".into());
+        let identity = Identity { host: "elsewhere".into(), pid: 7, ..mine };
+        let store = Arc::new(MemoryStore::new());
+        let claim = Claim { identity, now: clock.now() - beat_age_ms, alive: process::alive };
+        let epoch = store.begin(&claim).await.unwrap();
+        (store, epoch)
+    }
+
+    async fn given(store: &Arc<MemoryStore>, order: Order) -> Fate {
+        let store: Arc<dyn Outside> = store.clone();
+        give(&store, &order).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ends_before_it_takes_an_order_has_not_followed_it() {
+        for order in [Order::Pause, Order::Stop] {
+            let (store, epoch) = elsewhere(0).await;
+            let end = RunEnd { at: SystemClock::start().now(), ending: Ending::Complete, progress: None };
+            let ending = async {
+                tokio::task::yield_now().await;
+                store.end(epoch, &end).await.unwrap();
+            };
+            match tokio::join!(given(&store, order.clone()), ending).0 {
+                Fate::Nobody(words) => {
+                    assert_eq!(order, Order::Pause);
+                    assert_eq!(words, "process 7 on host elsewhere ended before it took the order");
+                }
+                Fate::Followed(words) => assert!(order == Order::Stop && words.contains("has stopped"), "{words}"),
+                Fate::Late(words, _) => assert!(words.is_empty(), "{words}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_took_an_order_and_ended_at_once_has_followed_it() {
+        let (store, epoch) = elsewhere(0).await;
+        let ending = async {
+            let mut ids = Vec::new();
+            while ids.is_empty() {
+                tokio::task::yield_now().await;
+                ids = store.take_orders(epoch, &[]).await.unwrap().into_iter().map(|(id, _)| id).collect();
+            }
+            store.take_orders(epoch, &ids).await.unwrap();
+            let end = RunEnd { at: SystemClock::start().now(), ending: Ending::Complete, progress: None };
+            store.end(epoch, &end).await.unwrap();
+        };
+        let fate = tokio::join!(given(&store, Order::Resume), ending).0;
+        assert!(matches!(fate, Fate::Followed(_)));
+    }
+
+    #[tokio::test]
+    async fn where_the_lease_ran_out_nobody_is_waited_for() {
+        let (store, _) = elsewhere(LEASE_MS).await;
+        let Fate::Nobody(words) = given(&store, Order::Stop).await else { panic!("nobody is there") };
+        assert!(words.contains("process 7 on host elsewhere has given no sign of life for 30 s"), "{words}");
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::orders::{self, Fate};
 use super::{Context, Failure, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::instrument::Symbol;
@@ -10,7 +11,7 @@ use crate::domain::moment::Moment;
 use crate::domain::order::{Order, Which};
 use crate::domain::run::Ending;
 use crate::process;
-use crate::store::{Batch, Claim, Mode, OptionNews, RunEnd, StoreError};
+use crate::store::{Batch, Claim, Mode, OptionNews, RunEnd, Store, StoreError};
 
 /// Put options back to pending, so that they are asked for again.
 #[derive(Debug, Args)]
@@ -32,33 +33,28 @@ impl Retry {
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
         // Opened to be read first: nothing is created where there is nothing to put back.
         let reader = context.open(Mode::Read).await?.store;
-        let clock = SystemClock::start();
-        let now = clock.now();
-        self.check(&reader.load(now).await?.records)?;
+        self.check(&reader.load(SystemClock::start().now()).await?.records)?;
         let which = self.which();
         drop(reader);
-        let store = context.open(Mode::Write).await?.store;
-        let command = "chainfill retry".to_owned();
-        let claim = Claim { identity: process::identity(&clock, command), now, alive: process::alive };
-        let epoch = match store.begin(&claim).await {
-            Ok(epoch) => epoch,
-            // One writer (I7): the run that is at work puts them back itself.
-            Err(StoreError::Held(_)) => {
-                drop(store);
-                return super::orders::follow(context, Order::Retry(which)).await;
+        for is_last in [false, true] {
+            let store = context.open(Mode::Write).await?.store;
+            let put_back = put_back(&*store, &which).await;
+            drop(store);
+            match put_back {
+                // One writer (I7): the run that is at work puts them back itself.
+                Err(StoreError::Held(_)) => {}
+                Err(error) => return Err(error.into()),
+                Ok(count) => {
+                    say(context, count);
+                    break;
+                }
             }
-            Err(error) => return Err(error.into()),
-        };
-        let symbols = which.of(&store.load(now).await?.records);
-        let result = store.commit(epoch, &batch(&which, &symbols, now)).await.map(drop);
-        let end = RunEnd { at: clock.now(), ending: Ending::Complete, progress: None };
-        store.end(epoch, &end).await?;
-        result?;
-        let count = symbols.len();
-        if context.common.json {
-            screen::print_json(&serde_json::json!({ "v": 1, "pending_again": count }));
-        } else {
-            screen::print(&format!("{count} options are pending again; chainfill backfill asks for them"));
+            let order = Order::Retry(which.clone());
+            let fate = orders::give(&context.lookout()?, &order).await?;
+            // It may end before it takes the order: then the store is free, and they are put back right here.
+            if is_last || !matches!(fate, Fate::Nobody(_)) {
+                return orders::tell(context, &order, fate);
+            }
         }
         Ok(0)
     }
@@ -78,6 +74,27 @@ impl Retry {
             }
         }
         Ok(())
+    }
+}
+
+/// Takes the lease and puts them back; how many they are.
+async fn put_back(store: &dyn Store, which: &Which) -> Result<usize, StoreError> {
+    let clock = SystemClock::start();
+    let now = clock.now();
+    let identity = process::identity(&clock, "chainfill retry".to_owned());
+    let epoch = store.begin(&Claim { identity, now, alive: process::alive }).await?;
+    let symbols = which.of(&store.load(now).await?.records);
+    let result = store.commit(epoch, &batch(which, &symbols, now)).await;
+    let end = RunEnd { at: clock.now(), ending: Ending::Complete, progress: None };
+    store.end(epoch, &end).await?;
+    result.map(|_| symbols.len())
+}
+
+fn say(context: &Context, count: usize) {
+    if context.common.json {
+        screen::print_json(&serde_json::json!({ "v": 1, "pending_again": count }));
+    } else {
+        screen::print(&format!("{count} options are pending again; chainfill backfill asks for them"));
     }
 }
 

@@ -15,6 +15,7 @@ use super::Desk;
 use super::api::problem;
 use super::watcher::bounded;
 use crate::clock::Clock;
+use crate::domain::instrument::Symbol;
 use crate::domain::order::{Order, Which};
 use crate::limits::{
     DASHBOARD_ORDER_BYTES_MAX, DASHBOARD_ORDER_MS_MAX, LOOK_MS_MAX, ORDER_WAIT_MS_MAX, RATE_PER_S_RANGE,
@@ -38,40 +39,74 @@ pub async fn order(State(desk): State<Arc<Desk>>, body: Body) -> Response {
         _ => return problem(StatusCode::BAD_REQUEST, "no such order: stop, pause, resume, pace or retry"),
     };
     let _place = desk.watcher.reader().await;
-    match bounded(&*desk.watcher.store, leave(&desk, &order)).await {
-        Ok(None) => problem(StatusCode::CONFLICT, &nobody(&order)),
-        Ok(Some((left, taken))) => {
-            let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
-            let words = if taken {
-                format!("process {pid} on host {host} {}", done(&order))
-            } else {
-                format!("process {pid} on host {host} has not taken the order yet; it does when it can")
-            };
-            let code = if taken { StatusCode::OK } else { StatusCode::ACCEPTED };
-            let told = json!({ "order": order.word(), "done": taken, "words": words });
-            (code, [(CONTENT_TYPE, "application/json; charset=utf-8")], line(None, &told)).into_response()
+    let store = &*desk.watcher.store;
+    match bounded(store, unknown(&desk, &order)).await {
+        Ok(None) => {}
+        Ok(Some(name)) => {
+            return problem(StatusCode::NOT_FOUND, &format!("no option {} is known", name.escape_debug()));
         }
-        Err(error) => problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
+    let (left, outcome) = match bounded(store, leave(&desk, &order)).await {
+        Ok(Some(told)) => told,
+        Ok(None) => return problem(StatusCode::CONFLICT, &nobody(&order)),
+        Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    };
+    let who = format!("process {} on host {}", left.holder.identity.pid, left.holder.identity.host);
+    let (code, words) = match outcome {
+        Outcome::Taken => (StatusCode::OK, format!("{who} {}", done(&order))),
+        Outcome::Over if order == Order::Stop => (StatusCode::OK, format!("{who} has ended; nothing is lost")),
+        Outcome::Over => {
+            let words = format!("{who} ended before it took the order; {}", nobody(&order));
+            return problem(StatusCode::CONFLICT, &words);
+        }
+        Outcome::Late => (StatusCode::ACCEPTED, format!("{who} has not taken the order yet; it does when it can")),
+    };
+    let told = json!({ "order": order.word(), "done": code == StatusCode::OK, "words": words });
+    (code, [(CONTENT_TYPE, "application/json; charset=utf-8")], line(None, &told)).into_response()
+}
+
+/// The first name that nobody knows: a run would pass it over without a word.
+async fn unknown(desk: &Desk, order: &Order) -> Result<Option<String>, StoreError> {
+    let Order::Retry(which) = order else { return Ok(None) };
+    for name in &which.symbols {
+        if desk.watcher.store.story(&Symbol::new(name)).await?.is_none() {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// How a wait for an order went.
+enum Outcome {
+    Taken,
+    /// The run ended, or nobody is there any more, and the order was not taken.
+    Over,
+    Late,
 }
 
 /// Leaves the order and waits a little until it is taken; `None` where no run is there to take it.
-async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, bool)>, StoreError> {
+async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, Outcome)>, StoreError> {
     let store = &desk.watcher.store;
     let Some(left) = store.leave_order(order, desk.clock.now()).await? else { return Ok(None) };
+    if left.holder.gone(process::alive).is_some() {
+        return Ok(None);
+    }
     let started = desk.clock.now();
     // The whole of it must fit into one bounded read.
     let patience_ms = ORDER_WAIT_MS_MAX.min(LOOK_MS_MAX / 2);
     while started.until_ms(desk.clock.now()).unsigned_abs() < patience_ms {
-        if process::alive(&left.holder.identity) == Some(false) {
-            return Ok(None);
-        }
+        // Looked at before the order: a run may take it and end between the two looks.
+        let is_over = !left.has_taker(store.glance(desk.clock.now()).await?.run.as_ref(), process::alive);
         if store.order_taken(left.id).await? {
-            return Ok(Some((left, true)));
+            return Ok(Some((left, Outcome::Taken)));
+        }
+        if is_over {
+            return Ok(Some((left, Outcome::Over)));
         }
         tokio::time::sleep(Duration::from_millis(TAKEN_MS)).await;
     }
-    Ok(Some((left, false)))
+    Ok(Some((left, Outcome::Late)))
 }
 
 fn is_sane(order: &Order) -> bool {
@@ -89,7 +124,7 @@ fn done(order: &Order) -> String {
         Order::Pause => "is paused".to_owned(),
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "asks for them again".to_owned(),
+        Order::Retry(_) => "has put them back; they are pending again".to_owned(),
     }
 }
 
