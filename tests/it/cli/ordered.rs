@@ -1,9 +1,11 @@
 //! What another terminal tells a running backfill, on both stores.
 
+use chainfill::limits::LEASE_MS;
 use chainfill::vendor::Settings;
 use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
 
 use super::start;
+use crate::rig::archive::{end_at_an_order, held_elsewhere};
 use crate::rig::postgres::Postgres;
 use crate::rig::program::Desk;
 
@@ -43,11 +45,12 @@ fn obeys(store: &str) {
     let said = desk.chainfill(&["pace", "--max-rate", "50", "--json"]).args(&at).ends_with(0).out;
     assert!(said.contains(r#""order":"pace""#) && said.contains("at most 50 requests a second"), "{said}");
     assert_eq!(vendor.requests(), before, "paused is paused");
-    let symbol = vendor.truth().into_iter().find(|(name, bars)| name.starts_with("BTC") && !bars.is_empty()).unwrap().0;
-    desk.chainfill(&["resume"]).args(&at).ends_with(0);
-    running.until_said("[60/60] ");
+    // While it is paused, so that it cannot end before it is told: then the command puts them back itself.
+    let said = running.said();
+    let symbol = vendor.truth().into_iter().find(|(name, bars)| said.contains(name) && !bars.is_empty()).unwrap().0;
     let said = desk.chainfill(&["retry", &symbol]).args(&at).ends_with(0).out;
-    assert!(said.contains("asks for them again") || said.contains("pending again"), "{said}");
+    assert!(said.contains(&format!("process {}", running.pid())) && said.contains("pending again"), "{said}");
+    desk.chainfill(&["resume"]).args(&at).ends_with(0);
     let ended = running.wait().expect_code(0);
     assert!(ended.out.contains("BACKFILL COMPLETE!"), "{}", ended.out);
     desk.chainfill(&["verify"]).args(&at).ends_with(0);
@@ -74,4 +77,35 @@ fn an_order_that_makes_no_sense_is_refused() {
     }
     let said = desk.chainfill(&["pause"]).ends_with(8).said();
     assert!(said.contains("no archive"), "{said}");
+}
+
+#[tokio::test]
+async fn a_run_that_ends_before_it_is_told_to_retry_leaves_that_to_the_command() {
+    // F-I8
+    let (desk, vendor) = start(vendor());
+    let fill = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
+    desk.chainfill(&fill).key(KEY_DEFAULT).run();
+    let symbol = vendor.truth().into_iter().find(|(_, bars)| !bars.is_empty()).unwrap().0;
+    for args in [["retry", symbol.as_str()], ["pause", "--json"]] {
+        let (store, epoch) = held_elsewhere(&desk.database(), 0).await;
+        let running = desk.chainfill(&args).spawn();
+        end_at_an_order(store, epoch).await;
+        let said = running.wait().expect_code(0).out;
+        if args[0] == "retry" {
+            assert!(said.contains("1 options are pending again"), "{said}");
+            assert_eq!(status(&desk, &format!("sqlite:{}", desk.database().display()))["total"]["pending"], 1);
+        } else {
+            assert!(said.contains(r#""done":false"#) && said.contains("ended before it took the order"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_lease_ran_out_is_told_nothing() {
+    // F-P3
+    let (desk, vendor) = start(vendor());
+    desk.chainfill(&["plan", "--api-url", &vendor.base_url]).key(KEY_DEFAULT).ends_with(0);
+    let (_store, _) = held_elsewhere(&desk.database(), LEASE_MS).await;
+    let said = desk.chainfill(&["stop", "--json"]).ends_with(0).out;
+    assert!(said.contains(r#""done":false"#) && said.contains("no sign of life for 3"), "{said}");
 }

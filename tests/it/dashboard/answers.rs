@@ -1,11 +1,15 @@
 //! What the API says is what the store holds.
 
+use chainfill::clock::{Clock, SystemClock};
+use chainfill::domain::run::Ending;
+use chainfill::limits::LEASE_MS;
+use chainfill::store::RunEnd;
 use chainfill::vendor::settings::KEY_DEFAULT;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Served, fill, serving, vendor};
-use crate::rig::archive::reader;
+use crate::rig::archive::{end_at_an_order, held_elsewhere, reader};
 use crate::rig::postgres::Postgres;
 use crate::rig::program::Desk;
 use crate::rig::simulated::Simulated;
@@ -198,4 +202,30 @@ fn a_run_that_died_is_a_worry_for_machines_as_well() {
     let (_program, served) = serving(&desk, &[]);
     let health = served.get("/healthz");
     assert!(health.status == 503 && health.body.contains("ended without finishing"), "{health:?}");
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_takes_is_not_promised() {
+    let (desk, vendor) = (Desk::new(), Simulated::start(vendor("BTC=5")));
+    fill(&desk, &vendor);
+    let (_program, served) = serving(&desk, &[]);
+    {
+        let (store, epoch) = held_elsewhere(&desk.database(), 0).await;
+        let asked = tokio::task::spawn_blocking(move || served.order(r#"{"order":"pause"}"#));
+        end_at_an_order(store, epoch).await;
+        let answer = asked.await.unwrap();
+        assert!(answer.status == 409 && answer.body.contains("ended before it took the order"), "{answer:?}");
+    }
+    {
+        let (store, epoch) = held_elsewhere(&desk.database(), 0).await;
+        // F-U1: a run would pass the name over without a word.
+        let answer = served.order(r#"{"order":"retry","symbols":["BTC-1JAN24-1-C"]}"#);
+        assert!(answer.status == 404 && answer.body.contains("no option BTC-1JAN24-1-C is known"), "{answer:?}");
+        assert_eq!(store.take_orders(epoch, &[]).await.unwrap(), [], "it was not left");
+        let end = RunEnd { at: SystemClock::start().now(), ending: Ending::Complete, progress: None };
+        store.end(epoch, &end).await.unwrap();
+    }
+    let (_store, _) = held_elsewhere(&desk.database(), LEASE_MS).await;
+    let answer = served.order(r#"{"order":"stop"}"#);
+    assert!(answer.status == 409 && answer.body.contains("no run is at work"), "{answer:?}");
 }

@@ -1,13 +1,16 @@
 //! An archive as somebody else reads it, compared with the vendor's truth: what was lost, doubled or made up.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use chainfill::clock::{Clock, SystemClock};
 use chainfill::domain::candle::Candle;
 use chainfill::domain::instrument::Symbol;
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
-use chainfill::store::{Glance, Loaded, Mode, open};
+use chainfill::domain::run::{Ending, Identity};
+use chainfill::store::{Claim, Epoch, Glance, Loaded, Mode, RunEnd, Store, StoreUrl, open};
 use rusqlite::{Connection, OpenFlags};
 
 use super::postgres::Postgres;
@@ -177,4 +180,26 @@ pub fn reader(path: &std::path::Path) -> Connection {
     let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the store's file");
     file.busy_timeout(std::time::Duration::from_secs(10)).expect("a time-out");
     file
+}
+
+/// A run on another host that holds a store, and whose last sign of life is so old.
+pub async fn held_elsewhere(database: &Path, beat_age_ms: i64) -> (Arc<dyn Store>, Epoch) {
+    let store = open(&StoreUrl::sqlite(database), Mode::Write).await.unwrap().store;
+    let clock = SystemClock::start();
+    let now = clock.now() - beat_age_ms;
+    let mine = chainfill::process::identity(&clock, "chainfill backfill".to_owned());
+    let identity = Identity { host: "elsewhere".to_owned(), pid: 7, started_at: now, ..mine };
+    let epoch = store.begin(&Claim { identity, now, alive: |_| None }).await.unwrap();
+    (store, epoch)
+}
+
+/// Ends such a run as soon as an order was left for it, which it does not take.
+pub async fn end_at_an_order(store: Arc<dyn Store>, epoch: Epoch) {
+    let from = std::time::Instant::now();
+    while store.take_orders(epoch, &[]).await.unwrap().is_empty() {
+        assert!(from.elapsed().as_secs() < 20, "no order came");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let end = RunEnd { at: SystemClock::start().now(), ending: Ending::Complete, progress: None };
+    store.end(epoch, &end).await.unwrap();
 }
