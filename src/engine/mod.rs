@@ -40,7 +40,7 @@ use crate::limits::{
     RETRY_AFTER_S_MAX, RUNS_SHIFTED_MAX, SECOND_MS, UNKNOWN_DELAY_MS, WAIT_SLICE_MS,
 };
 use crate::source::Source;
-use crate::store::{Batch, Epoch, Order, RunRow, Store, StoreError};
+use crate::store::{Batch, Epoch, RunRow, Store, StoreError};
 use commit::Committing;
 use doubt::Doubt;
 use failures::Failures;
@@ -173,7 +173,7 @@ struct Run {
     gather_until: Option<Moment>,
     throttle_written: Option<Memory>,
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
-    orders: Option<BoxFuture<'static, Result<Vec<(i64, Order)>, StoreError>>>,
+    orders: Option<BoxFuture<'static, orders::Heard>>,
     /// Orders that were followed, and of which the store is not known to know that.
     followed: Vec<i64>,
     doubt: Doubt,

@@ -9,6 +9,9 @@ use crate::domain::order::{Order, Which};
 use crate::limits::CONTROL_MS;
 use crate::store::{OptionNews, StoreError};
 
+/// What the store says of orders: their numbers and what they say.
+pub(super) type Heard = Result<Vec<(i64, Order)>, StoreError>;
+
 impl Run {
     /// Looks for orders from outside.
     pub(super) fn poll_orders(&mut self, now: Moment) {
@@ -22,7 +25,7 @@ impl Run {
 
     /// Follows orders from outside, one after another. A store that cannot be asked shows itself at the next commit;
     /// what it did not say it says at the next look.
-    pub(super) fn obey(&mut self, orders: Result<Vec<(i64, Order)>, StoreError>) {
+    pub(super) fn obey(&mut self, orders: Heard) {
         let Ok(orders) = orders else { return };
         // The store knows of those that were followed before; what it returns now are others.
         self.followed = orders.iter().map(|(id, _)| *id).collect();
