@@ -9,17 +9,26 @@ use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
 use crate::domain::run::Ending;
 use crate::domain::tally::Tally;
+use crate::limits::ERRANDS_PASSED_MAX;
 use crate::process;
 use crate::store::{Glance, Outside, RunRow, StoreError};
 use crate::view::forecasts::RunForecasts;
 use crate::view::status::StatusPage;
+
+/// Commands that take the store for a moment, and are no backfill.
+pub const ERRANDS: [&str; 2] = ["plan", "retry"];
 
 /// Looks once. Costs the vendor no request, and the store a few reads whatever its size.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, StoreError> {
-    let glance = store.glance(now).await?;
+    let mut glance = store.glance(now).await?;
+    // A plan or a retry after a backfill is no answer to what that one did, and why it ended.
+    if glance.run.as_ref().is_some_and(|run| is_errand(run) && run.ended.is_some()) {
+        let earlier = store.runs(ERRANDS_PASSED_MAX).await?.into_iter().find(|run| !is_errand(run));
+        glance.run = earlier.or(glance.run);
+    }
     Ok(StatusPage {
         store: store.place().to_owned(),
         open: glance.open,
@@ -31,6 +40,11 @@ pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, S
         run: glance.run.as_ref().map(last_run),
         tallies: asked_for(glance.tallies, &glance.ability),
     })
+}
+
+/// Whether a run only planned, or put options back.
+fn is_errand(run: &RunRow) -> bool {
+    ERRANDS.contains(&run.identity.command.as_str())
 }
 
 /// What is listed and was never asked for is not missing: where nothing of it is known it is left out.
