@@ -9,9 +9,9 @@ use super::{Context, Failure, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::config::MaxRate;
 use crate::domain::order::Order;
-use crate::limits::{ORDER_WAIT_MS_MAX, STOP_WAIT_MS_MAX};
+use crate::limits::{LEASE_MS, ORDER_WAIT_MS_MAX, STOP_WAIT_MS_MAX};
 use crate::process;
-use crate::store::{Left, Outside, StoreError};
+use crate::store::{Holder, Left, Outside, StoreError};
 use crate::view::words;
 
 /// How often it looks whether the order was followed.
@@ -77,7 +77,13 @@ pub(super) enum Fate {
 
 /// Leaves an order and says what became of it.
 pub(super) async fn follow(context: &Context, order: Order) -> Result<u8, Failure> {
-    match give(&context.lookout()?, &order).await? {
+    let fate = give(&context.lookout()?, &order).await?;
+    tell(context, &order, fate)
+}
+
+/// Says what became of an order.
+pub(super) fn tell(context: &Context, order: &Order, fate: Fate) -> Result<u8, Failure> {
+    match fate {
         Fate::Followed(words) => say(context, order.word(), true, &words),
         Fate::Nobody(words) => say(context, order.word(), false, &words),
         Fate::Late(words, hint) => return Err(Failure::unexpected(&words).hint(hint)),
@@ -92,15 +98,17 @@ pub(super) async fn give(store: &Arc<dyn Outside>, order: &Order) -> Result<Fate
         return Ok(Fate::Nobody(format!("no run holds the store; there is nothing to {}", order.word())));
     };
     let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
-    if process::alive(&left.holder.identity) == Some(false) {
+    if is_gone(&left.holder) {
         let words = format!("process {pid} ended without finishing; nothing is lost, and nothing runs");
         return Ok(Fate::Nobody(words));
     }
     let ends = *order == Order::Stop;
     let most_ms = if ends { STOP_WAIT_MS_MAX } else { ORDER_WAIT_MS_MAX };
     let who = format!("process {pid} on host {host}");
-    if wait(store, &left, &clock, most_ms, ends).await? {
-        return Ok(Fate::Followed(format!("{who} {}", followed(order))));
+    match wait(store, &left, &clock, most_ms, ends).await? {
+        Waited::Followed => return Ok(Fate::Followed(format!("{who} {}", followed(order)))),
+        Waited::Ended => return Ok(Fate::Nobody(format!("{who} ended before it took the order; nothing was changed"))),
+        Waited::Late => {}
     }
     let most_s = most_ms / 1000;
     Ok(if ends {
@@ -118,31 +126,51 @@ fn followed(order: &Order) -> String {
         Order::Pause => "is paused; chainfill resume lets it go on".to_owned(),
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "asks for them again".to_owned(),
+        Order::Retry(_) => "has them pending again".to_owned(),
     }
 }
 
-/// Waits until the order is taken, or for one that ends the run until it has ended. Whether that came in time.
+/// Whether nobody is there to take an order: the process is dead, or out of sight and its lease has run out.
+pub(super) fn is_gone(holder: &Holder) -> bool {
+    match process::alive(&holder.identity) {
+        Some(alive) => !alive,
+        None => holder.beat_age_ms >= LEASE_MS,
+    }
+}
+
+/// What came of waiting.
+enum Waited {
+    /// The order was followed.
+    Followed,
+    /// The run ended, and had not taken it.
+    Ended,
+    /// Neither, in time.
+    Late,
+}
+
+/// Waits until the order is taken, or for one that ends the run until it has ended.
 async fn wait(
     store: &Arc<dyn Outside>,
     left: &Left,
     clock: &SystemClock,
     most_ms: u64,
     until_end: bool,
-) -> Result<bool, StoreError> {
+) -> Result<Waited, StoreError> {
     let started = clock.now();
     while started.until_ms(clock.now()).unsigned_abs() < most_ms {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
-        if !until_end && store.order_taken(left.id).await? {
-            return Ok(true);
-        }
+        // Looked at first: a run may take an order and end right after.
         let run = store.glance(clock.now()).await?.run;
-        let ended = run.is_none_or(|run| run.epoch != left.holder.epoch || run.ended.is_some());
-        if ended || process::alive(&left.holder.identity) == Some(false) {
-            return Ok(true);
+        let ended = run.is_none_or(|run| run.epoch != left.holder.epoch || run.ended.is_some())
+            || process::alive(&left.holder.identity) == Some(false);
+        if until_end && ended || !until_end && store.order_taken(left.id).await? {
+            return Ok(Waited::Followed);
+        }
+        if ended {
+            return Ok(Waited::Ended);
         }
     }
-    Ok(false)
+    Ok(Waited::Late)
 }
 
 fn say(context: &Context, order: &str, done: bool, text: &str) {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::orders::{self, Fate};
 use super::{Context, Failure, screen};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::instrument::Symbol;
@@ -42,10 +43,13 @@ impl Retry {
         let claim = Claim { identity: process::identity(&clock, command), now, alive: process::alive };
         let epoch = match store.begin(&claim).await {
             Ok(epoch) => epoch,
-            // One writer (I7): the run that is at work puts them back itself.
+            // One writer (I7): the run that is at work puts them back itself. One that ends first leaves it to us.
             Err(StoreError::Held(_)) => {
-                drop(store);
-                return super::orders::follow(context, Order::Retry(which)).await;
+                let order = Order::Retry(which.clone());
+                match orders::give(&context.lookout()?, &order).await? {
+                    Fate::Nobody(_) => store.begin(&claim).await?,
+                    fate => return orders::tell(context, &order, fate),
+                }
             }
             Err(error) => return Err(error.into()),
         };

@@ -17,7 +17,7 @@ use super::watcher::bounded;
 use crate::clock::Clock;
 use crate::domain::order::{Order, Which};
 use crate::limits::{
-    DASHBOARD_ORDER_BYTES_MAX, DASHBOARD_ORDER_MS_MAX, LOOK_MS_MAX, ORDER_WAIT_MS_MAX, RATE_PER_S_RANGE,
+    DASHBOARD_ORDER_BYTES_MAX, DASHBOARD_ORDER_MS_MAX, LEASE_MS, LOOK_MS_MAX, ORDER_WAIT_MS_MAX, RATE_PER_S_RANGE,
 };
 use crate::process;
 use crate::store::{Left, StoreError};
@@ -63,11 +63,18 @@ async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, bool)>, Store
     // The whole of it must fit into one bounded read.
     let patience_ms = ORDER_WAIT_MS_MAX.min(LOOK_MS_MAX / 2);
     while started.until_ms(desk.clock.now()).unsigned_abs() < patience_ms {
-        if process::alive(&left.holder.identity) == Some(false) {
-            return Ok(None);
-        }
+        let run = store.glance(desk.clock.now()).await?.run;
+        let ended = run.is_none_or(|run| run.epoch != left.holder.epoch || run.ended.is_some());
         if store.order_taken(left.id).await? {
             return Ok(Some((left, true)));
+        }
+        // Out of sight and without a sign of life for longer than its lease, it is as good as dead.
+        let gone = match process::alive(&left.holder.identity) {
+            Some(alive) => !alive,
+            None => left.holder.beat_age_ms >= LEASE_MS,
+        };
+        if ended || gone {
+            return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(TAKEN_MS)).await;
     }
@@ -89,7 +96,7 @@ fn done(order: &Order) -> String {
         Order::Pause => "is paused".to_owned(),
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "asks for them again".to_owned(),
+        Order::Retry(_) => "has them pending again".to_owned(),
     }
 }
 
