@@ -3,6 +3,7 @@
 
 mod address;
 mod api;
+mod asked;
 mod door;
 mod events;
 mod guard;
