@@ -49,6 +49,8 @@ pub struct StatusJson<'a> {
     throttle: &'a Explanation,
     outlook: Option<Outlook>,
     progress: Option<Value>,
+    /// What a browser needs where the zone of the sentences has no name that it knows.
+    utc_offset_s: i32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -81,6 +83,7 @@ impl StatusPage {
             throttle: &self.throttle,
             outlook: self.outlook(now),
             progress: self.progress.as_ref().map(told),
+            utc_offset_s: tz.to_offset(now.timestamp()).seconds(),
         };
         json::line(Some(now), &page)
     }

@@ -196,6 +196,17 @@ fn a_dead_run_is_not_at_work_and_cools_down_no_longer() {
 }
 
 #[test]
+fn the_offset_is_that_of_the_season() {
+    let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    for (at, offset_s) in [("2025-07-01T00:00:00Z", 7_200), ("2025-12-01T00:00:00Z", 3_600)] {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        let page = idle().json(Moment(at.as_millisecond()), &zone);
+        let value: serde_json::Value = serde_json::from_str(&page).unwrap();
+        assert_eq!(value["utc_offset_s"], offset_s);
+    }
+}
+
+#[test]
 fn the_page_for_machines() {
     for page in [waiting(), dead(), idle(), empty()] {
         let value: serde_json::Value = serde_json::from_str(&page.json(NOW, &zone())).unwrap();
