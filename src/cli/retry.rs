@@ -38,7 +38,7 @@ impl Retry {
         let which = self.which();
         drop(reader);
         let store = context.open(Mode::Write).await?.store;
-        let command = "chainfill retry".to_owned();
+        let command = "retry".to_owned();
         let claim = Claim { identity: process::identity(&clock, command), now, alive: process::alive };
         let epoch = match store.begin(&claim).await {
             Ok(epoch) => epoch,

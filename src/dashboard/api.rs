@@ -156,7 +156,7 @@ pub async fn forecasts(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Qu
     let store = &desk.watcher.store;
     let runs = bounded(&**store, store.runs(newest)).await;
     told(runs.map(|runs| {
-        let page = ForecastsPage { runs: runs.iter().map(sight::forecasts).collect() };
+        let page = ForecastsPage { runs: sight::forecasts(&runs) };
         Bytes::from(page.json(desk.clock.now()))
     }))
 }

@@ -28,7 +28,7 @@ const PHASES: [(Phase, &str); 9] = [
     (Phase::Ended, "ended"),
 ];
 
-const EXPECTATIONS: [&str; 5] = ["none", "measuring", "ready", "due", "paused"];
+const EXPECTATIONS: [&str; 6] = ["none", "measuring", "ready", "due", "away", "paused"];
 
 /// The text of a page, in the form of [`CONTENT_TYPE`](super::exposition::CONTENT_TYPE).
 pub fn text(page: &StatusPage, now: Moment) -> String {
@@ -231,6 +231,7 @@ fn expected(out: &mut Exposition, outlook: &Outlook, now: Moment) {
         Expectation::Measuring { .. } => ("measuring", None),
         Expectation::Ready { low_at, high_at } => ("ready", Some((low_at, high_at))),
         Expectation::Due => ("due", Some((now, now))),
+        Expectation::Away => ("away", None),
         Expectation::Paused { .. } => ("paused", None),
     };
     let mut states = out.family("chainfill_run_expectation", Gauge, "What can be said of the finish.");

@@ -129,6 +129,7 @@ pub fn finish(expectation: Expectation, now: Moment, tz: &TimeZone) -> Option<St
             format!("{between} (in {}), cooldowns included", range.words())
         }
         Expectation::Due => "due: nothing is left to ask for".to_owned(),
+        Expectation::Away => "not known until the vendor and the store can be reached".to_owned(),
         Expectation::Paused { low_ms: Some(low_ms), high_ms: Some(high_ms) } => {
             format!("paused; it would still take {}", Range { low_ms, high_ms }.words())
         }

@@ -1,10 +1,12 @@
 // Numbers and times in words, as the terminal has them.
 
 let zone = undefined;
+let asked = undefined;
 let offsets = undefined;
 
 /** The time zone of what people read; one that this browser does not know is replaced by its own. */
 export function setZone(name) {
+  asked = name;
   try {
     new Intl.DateTimeFormat("en-GB", { timeZone: name });
     zone = name;
@@ -24,7 +26,7 @@ export function setOffset(offsetS) {
   const min = Math.trunc(Math.abs(offsetS) / 60);
   const two = (number) => String(number).padStart(2, "0");
   const name = `${offsetS < 0 ? "-" : "+"}${two(Math.trunc(min / 60))}:${two(min % 60)}`;
-  if (name !== zone) setZone(name);
+  if (name !== asked) setZone(name);
 }
 
 /** `UTC+08:00` at a moment. */
