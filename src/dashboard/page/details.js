@@ -24,6 +24,7 @@ export function finish(page, now) {
   if (!is || is.state === "none") return ["no run", page.open > 0 ? `${counted(page.open, "option")} still to be fetched` : ""];
   if (is.state === "measuring") return ["measuring", `${grouped(is.answers)} of ${grouped(is.of)} answers that it takes`];
   if (is.state === "due") return ["due", "any moment now"];
+  if (is.state === "away") return ["not known", "until the vendor and the store can be reached"];
   if (is.state === "paused") {
     return ["paused", is.high_ms === null ? "" : `${span(is.low_ms)} to ${span(is.high_ms)} once it goes on`];
   }
