@@ -340,6 +340,9 @@ pub const SCREEN_NEWS_MAX: usize = 64;
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;
 
+/// Plans and retries in a row behind which the last backfill is still looked for.
+pub const ERRANDS_PASSED_MAX: usize = 50;
+
 /// Requests that an option's own story tells of.
 pub const STORY_ATTEMPTS_MAX: usize = 50;
 

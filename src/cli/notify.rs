@@ -7,7 +7,7 @@ use clap::Args;
 use super::views::note;
 use super::{Context, Failure};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{KEY_VARIABLE, NOTIFY_VARIABLE, Span};
+use crate::config::{DASHBOARD_TOKEN_VARIABLE, KEY_VARIABLE, NOTIFY_VARIABLE, Span};
 use crate::limits::NOTICE_TARGETS_MAX;
 use crate::notify::target::Target;
 use crate::notify::{self, Farewell, Notify, Patience, Setup};
@@ -69,9 +69,9 @@ impl NotifyFlags {
             let target = Target::service(url).map_err(|why| Failure::usage(&format!("{from}{place}: {why}")))?;
             targets.push(target);
         }
-        targets.extend(
-            self.command.clone().map(|line| Target::Command { line, hidden: vec![KEY_VARIABLE, NOTIFY_VARIABLE] }),
-        );
+        // A command is somebody else's program: it gets no secret of this one.
+        let hidden = vec![KEY_VARIABLE, NOTIFY_VARIABLE, DASHBOARD_TOKEN_VARIABLE];
+        targets.extend(self.command.clone().map(|line| Target::Command { line, hidden }));
         if targets.len() > NOTICE_TARGETS_MAX {
             return Err(Failure::usage(&format!("at most {NOTICE_TARGETS_MAX} can be notified")));
         }

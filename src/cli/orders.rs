@@ -105,7 +105,9 @@ pub(super) async fn give(store: &Arc<dyn Outside>, order: &Order) -> Result<Fate
     let most_ms = if ends { STOP_WAIT_MS_MAX } else { ORDER_WAIT_MS_MAX };
     let who = format!("process {pid} on host {host}");
     match wait(store, &left, &clock, most_ms, ends).await? {
-        Outcome::Over if !ends => return Ok(Fate::Nobody(format!("{who} ended before it took the order"))),
+        Outcome::Over if !ends => {
+            return Ok(Fate::Nobody(format!("{who} ended before it took the order; nothing was changed")));
+        }
         Outcome::Taken | Outcome::Over => return Ok(Fate::Followed(format!("{who} {}", followed(order)))),
         Outcome::Late => {}
     }
@@ -125,7 +127,7 @@ fn followed(order: &Order) -> String {
         Order::Pause => "is paused; chainfill resume lets it go on".to_owned(),
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "has put them back; they are pending again".to_owned(),
+        Order::Retry(_) => "has them pending again".to_owned(),
     }
 }
 
@@ -203,7 +205,10 @@ mod tests {
             match tokio::join!(given(&store, order.clone()), ending).0 {
                 Fate::Nobody(words) => {
                     assert_eq!(order, Order::Pause);
-                    assert_eq!(words, "process 7 on host elsewhere ended before it took the order");
+                    assert_eq!(
+                        words,
+                        "process 7 on host elsewhere ended before it took the order; nothing was changed"
+                    );
                 }
                 Fate::Followed(words) => assert!(order == Order::Stop && words.contains("has stopped"), "{words}"),
                 Fate::Late(words, _) => assert!(words.is_empty(), "{words}"),

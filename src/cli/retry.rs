@@ -81,7 +81,7 @@ impl Retry {
 async fn put_back(store: &dyn Store, which: &Which) -> Result<usize, StoreError> {
     let clock = SystemClock::start();
     let now = clock.now();
-    let identity = process::identity(&clock, "chainfill retry".to_owned());
+    let identity = process::identity(&clock, "retry".to_owned());
     let epoch = store.begin(&Claim { identity, now, alive: process::alive }).await?;
     let symbols = which.of(&store.load(now).await?.records);
     let result = store.commit(epoch, &batch(which, &symbols, now)).await;

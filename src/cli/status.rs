@@ -81,7 +81,7 @@ impl Form {
 
 async fn forecasts(context: &Context, now: Moment) -> Result<u8, Failure> {
     let runs = context.lookout()?.runs(RUNS_SHOWN).await?;
-    let page = ForecastsPage { runs: runs.iter().map(sight::forecasts).collect() };
+    let page = ForecastsPage { runs: sight::forecasts(&runs) };
     let text = if context.common.json { page.json(now) } else { page.draw(now, &context.tz()?, screen::width()) };
     screen::print(&text);
     Ok(0)

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Desk;
+use super::asked::Asked;
 use super::watcher::bounded;
 use crate::clock::Clock;
 use crate::domain::candle::Candle;
@@ -89,14 +90,14 @@ pub async fn status(State(desk): State<Arc<Desk>>) -> Response {
 }
 
 /// `/api/coverage`: the expiries of a currency with a letter an option.
-pub async fn coverage(State(desk): State<Arc<Desk>>, Query(of): Query<OfCurrency>) -> Response {
+pub async fn coverage(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Query<OfCurrency>>) -> Response {
     let Ok(currency) = of.currency.parse::<Currency>() else { return unknown("no such currency") };
     let _place = desk.watcher.reader().await;
     told(desk.watcher.map(&currency).await)
 }
 
 /// `/api/chain`: the options of one expiry.
-pub async fn chain(State(desk): State<Arc<Desk>>, Query(of): Query<OfExpiry>) -> Response {
+pub async fn chain(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Query<OfExpiry>>) -> Response {
     let Ok(currency) = of.currency.parse::<Currency>() else { return unknown("no such currency") };
     let expiry = match of.expiry.as_str() {
         "" => None,
@@ -118,7 +119,7 @@ pub async fn chain(State(desk): State<Arc<Desk>>, Query(of): Query<OfExpiry>) ->
 }
 
 /// `/api/option/SYMBOL`: one option's story.
-pub async fn option(State(desk): State<Arc<Desk>>, Path(symbol): Path<String>) -> Response {
+pub async fn option(State(desk): State<Arc<Desk>>, Asked(Path(symbol)): Asked<Path<String>>) -> Response {
     if symbol.len() > SYMBOL_BYTES_MAX {
         return unknown("no such option");
     }
@@ -140,7 +141,7 @@ pub async fn option(State(desk): State<Arc<Desk>>, Path(symbol): Path<String>) -
 }
 
 /// `/api/journal`: the newest requests, newest first.
-pub async fn journal(State(desk): State<Arc<Desk>>, Query(of): Query<Newest>) -> Response {
+pub async fn journal(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Query<Newest>>) -> Response {
     let newest = of.newest.unwrap_or(NEWEST_DEFAULT).min(DASHBOARD_JOURNAL_MAX);
     let _place = desk.watcher.reader().await;
     let store = &desk.watcher.store;
@@ -149,13 +150,13 @@ pub async fn journal(State(desk): State<Arc<Desk>>, Query(of): Query<Newest>) ->
 }
 
 /// `/api/forecasts`: what was said of the finish of the last runs, and how good that was.
-pub async fn forecasts(State(desk): State<Arc<Desk>>, Query(of): Query<Newest>) -> Response {
+pub async fn forecasts(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Query<Newest>>) -> Response {
     let newest = of.newest.unwrap_or(NEWEST_DEFAULT).min(DASHBOARD_RUNS_MAX);
     let _place = desk.watcher.reader().await;
     let store = &desk.watcher.store;
     let runs = bounded(&**store, store.runs(newest)).await;
     told(runs.map(|runs| {
-        let page = ForecastsPage { runs: runs.iter().map(sight::forecasts).collect() };
+        let page = ForecastsPage { runs: sight::forecasts(&runs) };
         Bytes::from(page.json(desk.clock.now()))
     }))
 }

@@ -3,6 +3,7 @@
 
 mod address;
 mod api;
+mod asked;
 mod door;
 mod events;
 mod guard;
@@ -77,7 +78,7 @@ struct Desk {
     watcher: Arc<watcher::Watcher>,
     guard: guard::Guard,
     clock: SystemClock,
-    zone: String,
+    tz: TimeZone,
     is_beside_run: bool,
     /// Changes with each start, so that a page knows that its token is stale.
     start: String,
@@ -133,10 +134,9 @@ async fn serve(
         Err(what) => return drop(tell.send(Err(what))),
     };
     let Settings { store, address, name, token, tz, is_beside_run, clock } = settings;
-    let zone = page::zone(&tz);
-    let watcher = Arc::new(watcher::Watcher::new(store, tz, clock));
+    let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), clock));
     let guard = guard::Guard::new(&address, name, token);
-    let desk = Arc::new(Desk { watcher: watcher.clone(), guard, clock, zone, is_beside_run, start: secret::random() });
+    let desk = Arc::new(Desk { watcher: watcher.clone(), guard, clock, tz, is_beside_run, start: secret::random() });
     let looking = tokio::spawn(watcher.clone().watch());
     drop(tell.send(Ok(at)));
     let (close, closed) = watch::channel(false);

@@ -124,7 +124,7 @@ fn done(order: &Order) -> String {
         Order::Pause => "is paused".to_owned(),
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "has put them back; they are pending again".to_owned(),
+        Order::Retry(_) => "has them pending again".to_owned(),
     }
 }
 

@@ -59,8 +59,19 @@ pub async fn asset(Path(path): Path<String>) -> Response {
     }
 }
 
-/// A time zone as a browser understands it: its name, else its offset.
-pub fn zone(tz: &TimeZone) -> String {
-    let name = tz.iana_name().map(str::to_owned);
-    name.unwrap_or_else(|| Moment::default().offset(tz))
+/// A time zone as a browser understands it: its name, else its offset at the moment.
+pub fn zone(tz: &TimeZone, now: Moment) -> String {
+    tz.iana_name().map_or_else(|| now.offset(tz), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_without_a_name_has_the_offset_of_the_season() {
+        let tz = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let july = Moment(1_751_328_000_000);
+        assert_eq!([zone(&tz, july), zone(&tz, Moment::default())], ["+02:00", "+01:00"]);
+    }
 }

@@ -72,6 +72,8 @@ pub enum Event {
         used: u32,
         /// How many it has, once that is known.
         of: Option<u32>,
+        /// Requests that are still to be sent, as far as can be known.
+        left: u64,
     },
     /// What an answer said of an option is committed.
     Stored(Box<OptionDone>),

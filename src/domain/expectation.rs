@@ -29,6 +29,8 @@ pub enum Expectation {
     },
     /// Nothing is left to ask for: any moment now.
     Due,
+    /// The vendor or the store is away: nobody knows until when.
+    Away,
     /// It is paused: how long it would still take, once it goes on.
     Paused {
         /// At the least; `None` while its pace is not known.
@@ -67,6 +69,7 @@ pub fn expectation(progress: &Progress, is_working: bool, now: Moment) -> Expect
     match progress.phase {
         Phase::Ended => Expectation::None,
         _ if !is_working => Expectation::None,
+        Phase::VendorDown | Phase::StoreAway => Expectation::Away,
         Phase::Paused => {
             let range = range();
             Expectation::Paused { low_ms: range.map(|range| range.low_ms), high_ms: range.map(|range| range.high_ms) }
@@ -79,13 +82,7 @@ pub fn expectation(progress: &Progress, is_working: bool, now: Moment) -> Expect
             Some(Range { low_ms, high_ms }) => Expectation::Ready { low_at: now + low_ms, high_at: now + high_ms },
             None => Expectation::Measuring { answers: progress.answers.min(PACE_ANSWERS_MIN), of: PACE_ANSWERS_MIN },
         },
-        Phase::Starting
-        | Phase::Listing
-        | Phase::Fetching
-        | Phase::Waiting
-        | Phase::VendorDown
-        | Phase::StoreAway
-        | Phase::Stopping => {
+        Phase::Starting | Phase::Listing | Phase::Fetching | Phase::Waiting | Phase::Stopping => {
             Expectation::Measuring { answers: progress.answers.min(PACE_ANSWERS_MIN), of: PACE_ANSWERS_MIN }
         }
     }
@@ -168,6 +165,10 @@ mod tests {
         assert!(matches!(expectation(&listing, true, now), Expectation::Measuring { .. }));
         let paused = Progress { phase: Phase::Paused, phase_since: now, ..at_work() };
         assert!(matches!(expectation(&paused, true, now), Expectation::Paused { low_ms: Some(100_000), .. }));
+        for phase in [Phase::VendorDown, Phase::StoreAway] {
+            assert_eq!(expectation(&Progress { phase, ..at_work() }, true, now), Expectation::Away);
+            assert_eq!(expectation(&Progress { phase, ..at_work() }, false, now), Expectation::None);
+        }
         let ended = Progress { phase: Phase::Ended, ..at_work() };
         assert_eq!(expectation(&ended, true, now), Expectation::None);
     }

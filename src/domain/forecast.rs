@@ -3,7 +3,7 @@
 use super::governor::quota::Quota;
 use super::moment::Moment;
 use super::progress::{Phase, Progress};
-use crate::limits::{HOUR_MS, PACE_ANSWERS_MIN, SERIAL_SUCCESSES};
+use crate::limits::{HOUR_MS, PACE_ANSWERS_MIN, RATE_SPAN_MS, RATE_SPAN_MS_MIN, SERIAL_SUCCESSES};
 
 /// What the vendor's quota was seen to be in 2025: 800 to 1000 an hour, 400 at the worst. Used for the range
 /// while the real one is unknown, never for a decision.
@@ -35,21 +35,34 @@ pub fn duration(requests: u64, quota: Option<&Quota>, used: u32, pace_ms: i64) -
     }
 }
 
-/// The time that a run takes from one answer to the next while nothing hinders; `None` while too few came.
+/// The time that a run takes from one answer to the next while nothing hinders: that of the last minute of work, else
+/// that of the whole run; never less than a person's own pace. `None` while too few answers came.
 pub fn pace_ms(progress: &Progress, now: Moment) -> Option<i64> {
-    let working_ms = worked_ms(progress, now);
-    (progress.answers >= PACE_ANSWERS_MIN && working_ms > 0)
-        .then(|| (working_ms / i64::try_from(progress.answers).unwrap_or(i64::MAX)).max(1))
+    if progress.answers < PACE_ANSWERS_MIN {
+        return None;
+    }
+    let mean = |span_ms: i64, answers: u64| {
+        (span_ms > 0).then(|| (span_ms / i64::try_from(answers.max(1)).unwrap_or(i64::MAX)).max(1))
+    };
+    let span_ms = progress.working_since.until_ms(now).min(RATE_SPAN_MS);
+    let (point, covered_ms) = progress.pulse.lately(now, span_ms);
+    let lately = (covered_ms >= RATE_SPAN_MS_MIN && u64::from(point.answers) >= PACE_ANSWERS_MIN)
+        .then(|| mean(covered_ms, point.answers.into()))
+        .flatten();
+    let pace_ms = lately.or_else(|| mean(worked_ms(progress, now), progress.answers))?;
+    Some(pace_ms.max(progress.spacing_ms))
 }
 
-/// The time in which a run was neither in a cooldown nor paused.
+/// The time in which a run was at work: neither in a cooldown nor paused, and nobody away whom it needs.
 pub fn worked_ms(progress: &Progress, now: Moment) -> i64 {
     let idle_ms = match (&progress.wait, progress.phase) {
         (_, Phase::Paused) => progress.phase_since.until_ms(now).max(0),
         (Some(wait), _) => wait.since.until_ms(now).max(0),
+        (None, Phase::VendorDown | Phase::StoreAway) => progress.phase_since.until_ms(now).max(0),
         (None, _) => 0,
     };
-    (progress.started_at.until_ms(now) - progress.cooldown_ms - progress.idle_ms - idle_ms).max(0)
+    let known_ms = progress.cooldown_ms + progress.idle_ms + progress.away_ms;
+    (progress.started_at.until_ms(now) - known_ms - idle_ms).max(0)
 }
 
 /// How long a run still takes for so many requests, cooldowns to come included; `None` while its pace is measured.
@@ -126,6 +139,19 @@ mod tests {
         assert!(duration(14_928, None, 0, 200).high_ms > range.high_ms);
         assert_eq!(duration(100, Some(&quota), 0, 200).low_ms, 20_000);
         assert_eq!(duration(100, Some(&quota), 800, 200).low_ms, HOUR_MS + 20_000);
+    }
+
+    #[test]
+    fn a_slower_pace_by_request_and_an_outage_are_seen_in_what_is_left() {
+        let mut progress = Progress { answers: 2_000, requests_left: 1_000, ..Progress::default() };
+        let now = Moment(200_000);
+        let low_ms = |progress: &Progress, now| left(progress, 1_000, now).map(|range| range.low_ms);
+        assert_eq!(low_ms(&progress, now), Some(100_000));
+        progress.spacing_ms = 2_000;
+        assert_eq!(low_ms(&progress, now), Some(2_000_000));
+        // The vendor was away for five hours after that: it is as quick as it was.
+        (progress.spacing_ms, progress.away_ms) = (0, 5 * HOUR_MS);
+        assert_eq!(low_ms(&progress, now + 5 * HOUR_MS), Some(100_000));
     }
 
     #[test]

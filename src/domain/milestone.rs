@@ -59,6 +59,17 @@ impl Reached {
     }
 }
 
+impl Reached {
+    /// Takes back what is no longer reached, because more is asked for now.
+    pub fn hold(&mut self, done: u64, todo: u64) {
+        for (percent, reached) in PERCENTS.into_iter().zip(&mut self.0) {
+            if done < options_at(percent, todo) {
+                *reached = None;
+            }
+        }
+    }
+}
+
 /// All milestones of a run, currency by currency. `expects`: whether the run is at work, so that what is not reached
 /// can be expected.
 pub fn milestones(progress: &Progress, now: Moment, expects: bool) -> Vec<Milestone> {
@@ -118,6 +129,9 @@ mod tests {
         assert_eq!(reached.note(1_686, 6_738, Moment(3)), None);
         assert_eq!(reached.note(6_738, 6_738, Moment(4)), Some(100));
         assert_eq!(reached.0, [2, 4, 4, 4].map(|at| Some(Moment(at))));
+        reached.hold(6_738, 6_740);
+        assert_eq!(reached.0[3], None, "two more are asked for");
+        assert_eq!(reached.0[2], Some(Moment(4)));
         assert_eq!(Reached::default().note(0, 0, Moment(1)), None, "nothing to do is no milestone");
     }
 

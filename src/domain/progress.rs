@@ -67,10 +67,14 @@ pub struct Progress {
     pub rows_flagged: u64,
     /// Cooldowns begun.
     pub cooldowns: u64,
+    /// The end of the last one.
+    pub cooled_until: Option<Moment>,
     /// Time spent in them, the present one not counted.
     pub cooldown_ms: i64,
     /// Time spent paused, the present pause not counted.
     pub idle_ms: i64,
+    /// Time in which the vendor or the store was away, the present time not counted.
+    pub away_ms: i64,
     /// 429s.
     pub refusals: u64,
     /// 429s in a row with nothing between, where they are so many that the key looks blocked.
@@ -176,6 +180,17 @@ impl CurrencyProgress {
     }
 }
 
+impl CurrencyProgress {
+    fn count_of(&mut self, state: OptionState) -> Option<&mut u64> {
+        match state {
+            OptionState::Stored => Some(&mut self.stored),
+            OptionState::Empty => Some(&mut self.empty),
+            OptionState::Attention => Some(&mut self.attention),
+            OptionState::Pending => None,
+        }
+    }
+}
+
 impl Progress {
     /// Takes an event in.
     pub fn fold(&mut self, at: Moment, event: &Event) {
@@ -204,13 +219,13 @@ impl Progress {
             Event::Unpaused => {
                 self.paused = false;
                 if self.phase == Phase::Paused {
-                    self.idle_ms += self.phase_since.until_ms(at).max(0);
                     self.phase = if self.beneath == Phase::VendorDown { Phase::VendorDown } else { self.working() };
                 }
                 self.working_since = at;
             }
             Event::Sent => self.requests += 1,
-            Event::Answered { bytes, latency_ms, outcome, used, of } => {
+            Event::Answered { bytes, latency_ms, outcome, used, of, left } => {
+                self.requests_left = *left;
                 self.answer(at, *bytes, *latency_ms, outcome);
                 self.window_used = *used;
                 let point = self.pulse.at(at);
@@ -222,7 +237,11 @@ impl Progress {
             Event::Stored(done) => self.store(at, done),
             Event::Failed { why, .. } => self.error(at, why),
             Event::Cooldown { until, reason, next, .. } => {
-                self.cooldowns += 1;
+                // One that grows, or goes on after a pause, is still the same.
+                if self.cooled_until.is_none_or(|until| at >= until) {
+                    self.cooldowns += 1;
+                }
+                self.cooled_until = self.cooled_until.max(Some(*until));
                 self.phase = Phase::Waiting;
                 self.wait = Some(Wait { since: at, until: *until, reason: *reason, next: next.clone() });
             }
@@ -262,6 +281,13 @@ impl Progress {
             (self.beneath, self.phase) = (self.phase, Phase::Paused);
         }
         if self.phase != before {
+            // What a run could not work in is no part of its pace; while it waits, the wait counts it.
+            let span_ms = self.phase_since.until_ms(at).max(0);
+            match before {
+                Phase::Paused => self.idle_ms += span_ms,
+                Phase::VendorDown | Phase::StoreAway if self.wait.is_none() => self.away_ms += span_ms,
+                _ => {}
+            }
             self.phase_since = at;
         }
         if matches!(event, Event::Answered { .. } | Event::Cooldown { .. } | Event::Learned(_)) {
@@ -302,7 +328,10 @@ impl Progress {
         self.requests_left = requests;
         for (currency, count) in todo {
             match self.currencies.iter_mut().find(|c| c.currency == *currency) {
-                Some(known) => known.todo = *count,
+                Some(known) => {
+                    known.todo = *count;
+                    known.reached.hold(known.done, known.todo);
+                }
                 None => self.currencies.push(CurrencyProgress::planned(currency.clone(), *count)),
             }
         }
@@ -331,7 +360,6 @@ impl Progress {
             "throttled" => {}
             _ => self.failures_in_row += 1,
         }
-        self.requests_left = self.requests_left.saturating_sub(u64::from(matches!(outcome, "rows" | "empty")));
     }
 
     fn store(&mut self, at: Moment, done: &super::event::OptionDone) {
@@ -339,7 +367,7 @@ impl Progress {
         self.rows_unchanged += u64::from(done.unchanged);
         self.rows_revised += u64::from(done.revised);
         self.rows_flagged += u64::from(done.flagged);
-        if done.state != OptionState::Attention {
+        if matches!(done.state, OptionState::Stored | OptionState::Empty) {
             self.accepted_at = Some(at);
         }
         let point = self.pulse.at(at);
@@ -347,6 +375,13 @@ impl Progress {
         point.done += u32::from(done.index > 0);
         let Some(currency) = self.currencies.iter_mut().find(|c| c.currency == done.currency) else { return };
         currency.rows_inserted += u64::from(done.inserted);
+        if done.state == OptionState::Pending {
+            // Put back by a person: it counts again when it is known again.
+            if let Some(count) = currency.count_of(done.was) {
+                *count = count.saturating_sub(1);
+            }
+            return;
+        }
         if done.index == 0 {
             return; // it came along with others; nobody counts on it
         }
@@ -358,11 +393,8 @@ impl Progress {
             options: currency.done,
             of: currency.todo,
         });
-        match done.state {
-            OptionState::Stored => currency.stored += 1,
-            OptionState::Empty => currency.empty += 1,
-            OptionState::Attention => currency.attention += 1,
-            OptionState::Pending => {}
+        if let Some(count) = currency.count_of(done.state) {
+            *count += 1;
         }
     }
 

@@ -52,7 +52,8 @@ impl Run {
         let throttle = self.governor.explain(now);
         let of = throttle.quota.map(|quota| quota.requests);
         let (bytes, latency_ms) = (bytes as u64, sent.until_ms(now));
-        self.tell(Event::Answered { bytes, latency_ms, outcome, used: throttle.used, of });
+        let left = self.requests_left();
+        self.tell(Event::Answered { bytes, latency_ms, outcome, used: throttle.used, of, left });
         for lesson in lessons {
             self.tell(Event::Learned(lesson));
         }
@@ -104,7 +105,7 @@ impl Run {
                     self.ability.page_rows = Some(rows.max(1));
                     self.batch.ability = Some(self.ability.clone());
                 }
-                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0 });
+                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0, further: 0 });
             }
             Ok(Next::Done(whole)) => self.take_whole(whole, now),
             Err(error) => {

@@ -269,7 +269,7 @@ impl Run {
         }
         for expiry in expiries {
             let open = self.scope.open_of(&expiry);
-            self.queue.extend(open.into_iter().map(Query::Symbol).collect());
+            self.enqueue(open.into_iter().map(Query::Symbol).collect());
         }
     }
 
@@ -289,7 +289,7 @@ impl Run {
                     // An expiry that fails for good may still be had one by one.
                     expiry @ Query::Expiry(..) => {
                         let open = self.scope.open_of(expiry);
-                        self.queue.extend(open.into_iter().map(Query::Symbol).collect());
+                        self.enqueue(open.into_iter().map(Query::Symbol).collect());
                         return;
                     }
                 };
@@ -313,8 +313,10 @@ impl Work {
     /// The same from its first page.
     fn afresh(self) -> Work {
         match self.ask {
-            Ask::Bars(pages, _) => Work { tries: self.tries, ..Work::bars(pages.query().clone()) },
-            ask => Work { ask, tries: self.tries },
+            Ask::Bars(pages, _) => {
+                Work { tries: self.tries, further: self.further, ..Work::bars(pages.query().clone()) }
+            }
+            ask => Work { ask, tries: self.tries, further: self.further },
         }
     }
 }

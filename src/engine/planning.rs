@@ -111,8 +111,7 @@ impl Run {
             self.scope.open.insert(option.symbol.clone());
         }
         let queries = self.cover(&wanted);
-        let requests = u64::try_from(queries.len()).unwrap_or(u64::MAX);
-        self.queue.extend(queries);
+        let requests = self.enqueue(queries);
         self.scope.wanted.extend(wanted);
         let counts = &self.scope.counts;
         let todo = |currency: &Currency| counts.get(currency).map(|(_, todo)| (currency.clone(), *todo));
@@ -143,14 +142,33 @@ impl Run {
             && let Some(probe) = probe()
         {
             self.scope.probes = 1;
-            self.queue.extend(vec![probe]);
+            self.enqueue(vec![probe]);
             // Until the answer is known, the range is taken from its dear end.
             return u64::try_from(open.len() + 1).unwrap_or(u64::MAX);
         }
         let queries = self.cover(&open);
-        let count = queries.len();
-        self.queue.extend(queries);
-        u64::try_from(count).unwrap_or(u64::MAX)
+        self.enqueue(queries)
+    }
+
+    /// Queues queries; returns the requests that they take, page by page, as far as can be known.
+    pub(super) fn enqueue(&mut self, queries: Vec<Query>) -> u64 {
+        let before = self.queue.requests();
+        let (chains, page_rows) = (&self.scope.chains, self.ability.page_rows);
+        self.queue.extend(queries, |query| match query {
+            Query::Symbol(_) => 1,
+            Query::Expiry(currency, expiry) => chains.pages(currency, *expiry, page_rows),
+        });
+        self.queue.requests() - before
+    }
+
+    /// Requests that are still to be sent, as far as can be known; those on their way are among them.
+    pub(super) fn requests_left(&self) -> u64 {
+        if self.is_probing() {
+            // Until it is known whether expiries can be asked for, from the dear end.
+            return u64::try_from(self.scope.open_count()).unwrap_or(u64::MAX);
+        }
+        let in_air = self.flights.len() + self.runway.len() + self.departing.len();
+        self.queue.requests() + u64::try_from(in_air).unwrap_or(u64::MAX)
     }
 
     /// Whether the vendor's ability to answer expiries is being found out right now.
@@ -178,7 +196,9 @@ impl Run {
             .cloned()
             .collect();
         match plan::probe(&others).filter(|_| self.scope.probes <= crate::limits::PROBES_MAX) {
-            Some(probe) => self.queue.extend(vec![probe]),
+            Some(probe) => {
+                self.enqueue(vec![probe]);
+            }
             None if self.settings.query == QueryMode::Expiry => self.no_expiries(),
             None => {
                 self.queue_all();

@@ -14,6 +14,8 @@ pub(super) struct Work {
     pub ask: Ask,
     /// Tries that counted against it.
     pub tries: u32,
+    /// Pages that are expected after this one.
+    pub further: u32,
 }
 
 /// What a request asks for.
@@ -34,24 +36,38 @@ pub(super) struct Queue {
     ready: VecDeque<Work>,
     later: BTreeMap<(Moment, u64), Work>,
     count: u64,
+    /// Kept, not counted: there may be a million of them.
+    requests: u64,
     /// While empty answers are in doubt only the canary may go.
     canary_only: bool,
 }
 
 impl Queue {
-    /// Appends queries in their order.
-    pub fn extend(&mut self, queries: Vec<Query>) {
-        self.ready.extend(queries.into_iter().map(Work::bars));
+    /// Appends queries in their order. `pages`: how many requests one of them is expected to take.
+    pub fn extend(&mut self, queries: Vec<Query>, pages: impl Fn(&Query) -> u32) {
+        for query in queries {
+            let further = pages(&query).saturating_sub(1);
+            let work = Work { further, ..Work::bars(query) };
+            self.requests += work.requests();
+            self.ready.push_back(work);
+        }
+    }
+
+    /// Requests that all of it takes, as far as can be known.
+    pub fn requests(&self) -> u64 {
+        self.requests
     }
 
     /// Puts work before all others.
     pub fn push_first(&mut self, work: Work) {
+        self.requests += work.requests();
         self.urgent.push_front(work);
     }
 
     /// Puts work off until then.
     pub fn push_later(&mut self, at: Moment, work: Work) {
         self.count += 1;
+        self.requests += work.requests();
         self.later.insert((at, self.count), work);
     }
 
@@ -72,6 +88,12 @@ impl Queue {
 
     /// The next work that may go now.
     pub fn take(&mut self, now: Moment) -> Option<Work> {
+        let work = self.next(now)?;
+        self.requests = self.requests.saturating_sub(work.requests());
+        Some(work)
+    }
+
+    fn next(&mut self, now: Moment) -> Option<Work> {
         if self.canary_only {
             if let Some(at) = self.urgent.iter().position(Work::is_canary) {
                 return self.urgent.remove(at);
@@ -115,6 +137,7 @@ impl Queue {
         self.ready = std::mem::take(&mut self.ready).into_iter().filter_map(&mut keep).collect();
         self.later =
             std::mem::take(&mut self.later).into_iter().filter_map(|(at, work)| Some((at, keep(work)?))).collect();
+        self.requests = self.urgent.iter().chain(&self.ready).chain(self.later.values()).map(Work::requests).sum();
         found
     }
 
@@ -138,7 +161,11 @@ impl Queue {
 impl Work {
     /// The first page of a query.
     pub fn bars(query: Query) -> Work {
-        Work { ask: Ask::Bars(Pages::new(query), 0), tries: 0 }
+        Work { ask: Ask::Bars(Pages::new(query), 0), tries: 0, further: 0 }
+    }
+
+    fn requests(&self) -> u64 {
+        1 + u64::from(self.further)
     }
 
     fn is_canary(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Which event makes which notice. Pure: an event comes in, a notice comes out, or none.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 
 use super::notice::{Kind, Notice, Run};
@@ -7,6 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::expectation::{Expectation, expectation};
 use crate::domain::forecast::span_words;
 use crate::domain::health::{Health, working};
+use crate::domain::instrument::Currency;
 use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
@@ -24,13 +27,15 @@ pub struct Occasions {
     store: String,
     /// Whether it began and said no end.
     is_open: bool,
+    /// Milestones that were told: where more is asked for, one may be passed again, and that is no news.
+    passed: BTreeSet<(Currency, u64)>,
 }
 
 impl Occasions {
     /// Of a run that has not begun. `cooldown_ms`: the shortest cooldown that is told.
     pub fn new(host: String, tz: TimeZone, cooldown_ms: i64) -> Occasions {
         let run = Run { host, ..Run::default() };
-        Occasions { tz, cooldown_ms, run, store: String::new(), is_open: false }
+        Occasions { tz, cooldown_ms, run, store: String::new(), is_open: false, passed: BTreeSet::new() }
     }
 
     /// The notice that an event makes.
@@ -97,9 +102,9 @@ impl Occasions {
     }
 
     /// A handful of new options each day is four milestones within a second: nobody wants to be told of them.
-    fn reached(&self, at: Moment, passed: &Passed, progress: &Progress) -> Option<Notice> {
+    fn reached(&mut self, at: Moment, passed: &Passed, progress: &Progress) -> Option<Notice> {
         let Passed { currency, percent, options, of } = passed;
-        if *of < MILESTONE_OPTIONS_MIN {
+        if *of < MILESTONE_OPTIONS_MIN || !self.passed.insert((currency.clone(), *percent)) {
             return None;
         }
         let attention = match progress.currencies.iter().find(|one| one.currency == *currency)?.attention {

@@ -51,7 +51,10 @@ impl Story {
     fn store(&mut self, index: u64, total: u64) {
         let s = self.after_s + i64::try_from(index).unwrap();
         self.tell(s, Event::Sent);
-        self.tell(s, Event::Answered { bytes: 900, latency_ms: 40, outcome: "rows", used: 1, of: None });
+        self.tell(
+            s,
+            Event::Answered { bytes: 900, latency_ms: 40, outcome: "rows", used: 1, of: None, left: total - index },
+        );
         self.tell(
             s,
             Event::Stored(Box::new(OptionDone {

@@ -50,7 +50,7 @@ fn done(name: &str, index: u64, state: OptionState) -> OptionDone {
 }
 
 fn answered(outcome: &'static str, used: u32) -> Event {
-    Event::Answered { bytes: 1_900, latency_ms: 120, outcome, used, of: Some(800) }
+    Event::Answered { bytes: 1_900, latency_ms: 120, outcome, used, of: Some(800), left: 4_000 }
 }
 
 /// A run in which everything happens once.

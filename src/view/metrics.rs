@@ -28,7 +28,7 @@ const PHASES: [(Phase, &str); 9] = [
     (Phase::Ended, "ended"),
 ];
 
-const EXPECTATIONS: [&str; 5] = ["none", "measuring", "ready", "due", "paused"];
+const EXPECTATIONS: [&str; 6] = ["none", "measuring", "ready", "due", "away", "paused"];
 
 /// The text of a page, in the form of [`CONTENT_TYPE`](super::exposition::CONTENT_TYPE).
 pub fn text(page: &StatusPage, now: Moment) -> String {
@@ -174,17 +174,11 @@ fn course(out: &mut Exposition, page: &StatusPage, progress: &Progress, now: Mom
         rows.sample(&[("what", what)], count);
     }
     out.one("chainfill_run_cooldowns_total", Counter, "Cooldowns begun.", progress.cooldowns);
-    // A dead run waits no longer: its last sign of life is where its time ends.
-    let seen = match &page.run {
-        Some(run) if !page.is_working() => run.ended_at.unwrap_or(now - run.beat_age_ms),
-        _ => now,
-    };
-    let waiting_ms = progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(seen).max(0));
     out.one(
         "chainfill_run_cooldown_seconds_total",
         Counter,
         "Time spent in cooldowns, the present one included.",
-        seconds(progress.cooldown_ms + waiting_ms),
+        seconds(page.cooldown_ms(now)),
     );
     if let Some(at) = progress.accepted_at {
         out.one(
@@ -237,6 +231,7 @@ fn expected(out: &mut Exposition, outlook: &Outlook, now: Moment) {
         Expectation::Measuring { .. } => ("measuring", None),
         Expectation::Ready { low_at, high_at } => ("ready", Some((low_at, high_at))),
         Expectation::Due => ("due", Some((now, now))),
+        Expectation::Away => ("away", None),
         Expectation::Paused { .. } => ("paused", None),
     };
     let mut states = out.family("chainfill_run_expectation", Gauge, "What can be said of the finish.");

@@ -45,9 +45,12 @@ pub struct StatusJson<'a> {
     bytes: u64,
     requests: u64,
     run: Option<&'a LastRun>,
+    is_working: bool,
     throttle: &'a Explanation,
     outlook: Option<Outlook>,
     progress: Option<Value>,
+    /// What a browser needs where the zone of the sentences has no name that it knows.
+    utc_offset_s: i32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -76,9 +79,11 @@ impl StatusPage {
             bytes: self.bytes,
             requests: self.requests,
             run: self.run.as_ref(),
+            is_working: self.is_working(),
             throttle: &self.throttle,
             outlook: self.outlook(now),
             progress: self.progress.as_ref().map(told),
+            utc_offset_s: tz.to_offset(now.timestamp()).seconds(),
         };
         json::line(Some(now), &page)
     }
@@ -86,6 +91,17 @@ impl StatusPage {
     /// Whether a run is at work on the store.
     pub fn is_working(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.is_open() && !run.is_dead())
+    }
+
+    /// Time that the run spent in cooldowns, the open one included. A dead run waits no longer: its last sign of life is
+    /// where its time ends.
+    pub fn cooldown_ms(&self, now: Moment) -> i64 {
+        let Some(progress) = &self.progress else { return 0 };
+        let seen = match &self.run {
+            Some(run) if !self.is_working() => run.ended_at.unwrap_or(now - run.beat_age_ms),
+            _ => now,
+        };
+        progress.cooldown_ms + progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(seen).max(0))
     }
 
     /// What the run's progress means: how fast, how far, until when.

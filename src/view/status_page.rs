@@ -93,7 +93,7 @@ fn facts(page: &StatusPage, now: Moment, tz: &TimeZone) -> Vec<Fact> {
     }
     facts.push(Fact::new("Throttle", 0, throttle(page, now, tz)));
     if let Some(progress) = &page.progress {
-        facts.push(Fact::new("Cooldowns", 0, cooldowns(progress, now)));
+        facts.push(Fact::new("Cooldowns", 0, cooldowns(progress, page.cooldown_ms(now))));
     }
     facts.push(Fact::new("Requests", 0, requests(page)));
     for (at, group) in page.progress.iter().flat_map(grouped_errors).take(ERRORS_SHOWN).enumerate() {
@@ -129,6 +129,7 @@ pub fn finish(expectation: Expectation, now: Moment, tz: &TimeZone) -> Option<St
             format!("{between} (in {}), cooldowns included", range.words())
         }
         Expectation::Due => "due: nothing is left to ask for".to_owned(),
+        Expectation::Away => "not known until the vendor and the store can be reached".to_owned(),
         Expectation::Paused { low_ms: Some(low_ms), high_ms: Some(high_ms) } => {
             format!("paused; it would still take {}", Range { low_ms, high_ms }.words())
         }
@@ -190,14 +191,13 @@ fn target(changes: &[Change]) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-fn cooldowns(progress: &Progress, now: Moment) -> String {
-    let waiting_ms = progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(now).max(0));
+fn cooldowns(progress: &Progress, spent_ms: i64) -> String {
     let paused =
         if progress.idle_ms > 0 { format!(", {} paused", span_words(progress.idle_ms)) } else { String::new() };
     format!(
         "{}, {} in them{paused}, {} refused with 429",
         grouped(progress.cooldowns),
-        span_words(progress.cooldown_ms + waiting_ms),
+        span_words(spent_ms),
         counted(progress.refusals, "request")
     )
 }

@@ -183,6 +183,30 @@ fn colour_is_on_the_verdict_only_where_it_is_wanted() {
 }
 
 #[test]
+fn a_dead_run_is_not_at_work_and_cools_down_no_longer() {
+    let since = waiting().progress.unwrap().wait.unwrap().since;
+    assert_eq!(waiting().cooldown_ms(NOW), since.until_ms(NOW));
+    // Of another host it is known by its lease alone.
+    let far = StatusPage { run: dead().run.map(|run| LastRun { alive: None, ..run }), ..dead() };
+    for page in [dead(), far] {
+        let value: serde_json::Value = serde_json::from_str(&page.json(NOW, &zone())).unwrap();
+        assert_eq!((&value["is_working"], &value["verdict"]["health"]), (&false.into(), &"worry".into()));
+        assert_eq!(page.cooldown_ms(NOW), since.until_ms(NOW - 600_000));
+    }
+}
+
+#[test]
+fn the_offset_is_that_of_the_season() {
+    let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    for (at, offset_s) in [("2025-07-01T00:00:00Z", 7_200), ("2025-12-01T00:00:00Z", 3_600)] {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        let page = idle().json(Moment(at.as_millisecond()), &zone);
+        let value: serde_json::Value = serde_json::from_str(&page).unwrap();
+        assert_eq!(value["utc_offset_s"], offset_s);
+    }
+}
+
+#[test]
 fn the_page_for_machines() {
     for page in [waiting(), dead(), idle(), empty()] {
         let value: serde_json::Value = serde_json::from_str(&page.json(NOW, &zone())).unwrap();

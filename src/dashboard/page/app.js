@@ -1,7 +1,7 @@
 // The page: news come in, each part draws its own.
 
 import { $, show, text } from "./dom.js";
-import { clock, offset, setZone, span, zoneName } from "./words.js";
+import { clock, offset, setOffset, setZone, span, zoneName } from "./words.js";
 import { link, open, serverNow } from "./stream.js";
 import { drawVerdict, tickVerdict } from "./verdict.js";
 import { drawCurrencies } from "./currencies.js";
@@ -80,6 +80,8 @@ open({
     text("version", news.version);
   },
   status(news) {
+    // A zone without a name is known by its offset alone, which the seasons change.
+    if (/^[+-]/.test(hello.zone) && news.utc_offset_s !== undefined) setOffset(news.utc_offset_s);
     draw(news);
     tick();
   },

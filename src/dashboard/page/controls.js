@@ -2,7 +2,7 @@
 
 import { $, show, text } from "./dom.js";
 import { safe } from "./words.js";
-import { isOpen } from "./verdict.js";
+import { isWorking } from "./verdict.js";
 
 let token = document.querySelector('meta[name="chainfill-page"]').content;
 let busy = false;
@@ -21,7 +21,7 @@ export async function renewToken() {
 /** Shows what makes sense now. */
 export function drawControls(page) {
   seen = page;
-  const open = isOpen(page) && !page.away_since;
+  const open = isWorking(page) && !page.away_since;
   const { phase, paused } = page.progress ?? {};
   const ending = ["stopping", "ended"].includes(phase);
   show("pause", open && !paused && !ending);

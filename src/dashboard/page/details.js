@@ -2,7 +2,7 @@
 
 import { el, pairs, redraw, show, text } from "./dom.js";
 import { bytes, change, clock, counted, grouped, range, rate, safe, span } from "./words.js";
-import { isOpen, waitOf } from "./verdict.js";
+import { isWorking, waitOf } from "./verdict.js";
 
 const PHASES = {
   starting: "Starting", listing: "Asking what there is", fetching: "Downloading", waiting: "Waiting for the vendor",
@@ -24,6 +24,7 @@ export function finish(page, now) {
   if (!is || is.state === "none") return ["no run", page.open > 0 ? `${counted(page.open, "option")} still to be fetched` : ""];
   if (is.state === "measuring") return ["measuring", `${grouped(is.answers)} of ${grouped(is.of)} answers that it takes`];
   if (is.state === "due") return ["due", "any moment now"];
+  if (is.state === "away") return ["not known", "until the vendor and the store can be reached"];
   if (is.state === "paused") {
     return ["paused", is.high_ms === null ? "" : `${span(is.low_ms)} to ${span(is.high_ms)} once it goes on`];
   }
@@ -56,7 +57,7 @@ export function drawTimeline(page, now) {
     steps.push(["todo", "No run yet", "chainfill backfill begins one"]);
   } else {
     steps.push(["done", "Started", clock(Date.parse(run.started_at), now), `run ${run.epoch}, process ${run.pid} on ${safe(run.host)}`]);
-    if (isOpen(page)) {
+    if (isWorking(page)) {
       const since = progress ? Date.parse(progress.phase_since) : now;
       const on = progress?.phase === "fetching" ? progress.currencies.find((one) => one.done < one.todo) : null;
       steps.push(["now", `${PHASES[progress?.phase] ?? "Starting"}${on ? ` ${safe(on.currency)}` : ""}`, `since ${clock(since, now)} (${span(now - since)})`,
@@ -77,14 +78,19 @@ export function drawTimeline(page, now) {
     el("li", { class: state }, el("b", {}, head), el("span", { class: "when" }, when), note ? el("small", {}, note) : null)));
 }
 
+/** Until when a run's time counts: now, or its end, or where it is dead its last sign of life. */
+function lastSign(page, now) {
+  if (!page.run || isWorking(page)) return now;
+  return page.run.ended_at ? Date.parse(page.run.ended_at) : Date.parse(page.at) - page.run.beat_age_ms;
+}
+
 /** What is known of the vendor's limit. */
 export function drawThrottle(page, now) {
   const { quota, used, next_at, reason } = page.throttle;
   const progress = page.progress;
-  const live = isOpen(page) && progress;
+  const live = isWorking(page) && progress;
   const wait = waitOf(page);
-  const taken = live && !wait ? progress.window_used : used;
-  const waited = (progress?.cooldown_ms ?? 0) + (wait ? Math.max(0, now - Date.parse(wait.since)) : 0);
+  const waited = (progress?.cooldown_ms ?? 0) + (progress?.wait ? Math.max(0, lastSign(page, now) - Date.parse(progress.wait.since)) : 0);
   const next = wait ? Date.parse(wait.until) : next_at ? Date.parse(next_at) : 0;
   const from = quota ? `${quota.evidence === "matched" ? "matched by" : "computed from"} a 429 at ${clock(Date.parse(quota.learned_at), now)}` : "";
   const list = [
@@ -93,12 +99,12 @@ export function drawThrottle(page, now) {
     ["Refused with 429", progress ? grouped(progress.refusals) : "–"],
     ["Pace", progress ? (progress.spacing_ms > 0 ? `at most ${rate(1000 / progress.spacing_ms)} /s` : "as fast as answers come") : "–"],
   ];
-  redraw("throttle", [quota, taken, list], () => [
+  redraw("throttle", [quota, used, list], () => [
     el("p", { class: "lead" }, quota ? `${grouped(quota.requests)} per ${windowWords(quota.window_ms)}` : "not known yet"),
     el("p", { class: "foot" }, quota ? from : "No 429 has told of a limit yet."),
-    quota ? el("div", { class: "gauge", role: "img", "aria-label": `${taken} of ${quota.requests} used` },
-      el("i", { style: { width: `${Math.min(100, (taken * 100) / Math.max(1, quota.requests))}%` }, class: taken >= quota.requests ? "full" : null })) : null,
-    el("p", { class: "gauge-words" }, quota ? `${grouped(taken)} of ${grouped(quota.requests)} used in this window` : `${counted(taken, "request")} may still count`),
+    quota ? el("div", { class: "gauge", role: "img", "aria-label": `${used} of ${quota.requests} used` },
+      el("i", { style: { width: `${Math.min(100, (used * 100) / Math.max(1, quota.requests))}%` }, class: used >= quota.requests ? "full" : null })) : null,
+    el("p", { class: "gauge-words" }, quota ? `${grouped(used)} of ${grouped(quota.requests)} used in this window` : `${counted(used, "request")} may still count`),
     pairs(list),
   ]);
 }

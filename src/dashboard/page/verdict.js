@@ -11,10 +11,10 @@ const MARKS = { fine: "✓", done: "✓", worry: "!", idle: "–" };
 let announced = "";
 
 /** The wait that is going on. */
-export const waitOf = (page) => (page.progress?.phase === "waiting" && isOpen(page) ? page.progress.wait : null);
+export const waitOf = (page) => (page.progress?.phase === "waiting" && isWorking(page) ? page.progress.wait : null);
 
-/** Whether a run is at work, or should be. */
-export const isOpen = (page) => Boolean(page.run) && page.run.ended_at === null && page.run.alive !== false;
+/** Whether a run is at work: the program's own word, so that the page and its verdict cannot differ. */
+export const isWorking = (page) => Boolean(page.is_working);
 
 /** Options whose history is known. */
 export const known = (tally) => tally.stored + tally.empty;
@@ -64,7 +64,7 @@ export function tickVerdict(page, now) {
 
 /** An engine that hangs is said to: since when (W6). */
 function silence(page, now) {
-  const silent = isOpen(page) ? now - Date.parse(page.at) + page.run.beat_age_ms : 0;
+  const silent = isWorking(page) ? now - Date.parse(page.at) + page.run.beat_age_ms : 0;
   show("silence", silent >= SILENT_MS && !page.away_since);
   if (silent >= SILENT_MS) {
     text("silence", `No sign of life from process ${page.run.pid} since ${clock(now - silent, now)} (${span(silent)}).`);

@@ -1,10 +1,12 @@
 // Numbers and times in words, as the terminal has them.
 
 let zone = undefined;
+let asked = undefined;
 let offsets = undefined;
 
 /** The time zone of what people read; one that this browser does not know is replaced by its own. */
 export function setZone(name) {
+  asked = name;
   try {
     new Intl.DateTimeFormat("en-GB", { timeZone: name });
     zone = name;
@@ -18,6 +20,14 @@ export function setZone(name) {
 const format = { time: undefined, day: undefined };
 const timeFormat = () => (format.time ??= new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }));
 const dayFormat = () => (format.day ??= new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }));
+
+/** The time zone where only its offset is known. */
+export function setOffset(offsetS) {
+  const min = Math.trunc(Math.abs(offsetS) / 60);
+  const two = (number) => String(number).padStart(2, "0");
+  const name = `${offsetS < 0 ? "-" : "+"}${two(Math.trunc(min / 60))}:${two(min % 60)}`;
+  if (name !== asked) setZone(name);
+}
 
 /** `UTC+08:00` at a moment. */
 export function offset(at) {

@@ -57,16 +57,15 @@ pub fn card(page: &StatusPage, now: Moment, tz: &TimeZone, width: usize, paint: 
         }
     }
     if let Some(progress) = &page.progress {
-        lines.extend(say(costs(progress, now)).map(|line| line.style(paint.dim())));
+        lines.extend(say(costs(progress, page.cooldown_ms(now))).map(|line| line.style(paint.dim())));
     }
     Card::new(fit("Throttle", width), lines)
 }
 
-fn costs(progress: &Progress, now: Moment) -> String {
-    let waiting_ms = progress.wait.as_ref().map_or(0, |wait| wait.since.until_ms(now).max(0));
+fn costs(progress: &Progress, spent_ms: i64) -> String {
     let waits = match progress.cooldowns {
         0 => "no cooldown yet".to_owned(),
-        count => format!("{}, {} in them", counted(count, "cooldown"), span_words(progress.cooldown_ms + waiting_ms)),
+        count => format!("{}, {} in them", counted(count, "cooldown"), span_words(spent_ms)),
     };
     format!("{waits}; {} x 429; {}", grouped(progress.refusals), words::pace(progress.spacing_ms))
 }

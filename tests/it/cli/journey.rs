@@ -52,6 +52,11 @@ fn from_an_empty_folder_to_a_proof_on_sqlite() {
     let proof = desk.chainfill(&["verify"]).ends_with(3).out;
     assert!(proof.contains(&format!("{one} rows are missing")), "{proof}");
     desk.chainfill(&["retry", &one]).ends_with(0);
+    let status = desk.chainfill(&["status"]).ends_with(0).out;
+    assert!(
+        status.starts_with("Idle: no run; 1 option is still to be fetched") && status.contains("Milestones BTC"),
+        "{status}"
+    );
     desk.chainfill(&["backfill", "--quiet"]).args(&api).key(KEY_DEFAULT).ends_with(0);
     desk.chainfill(&["verify"]).ends_with(0);
     assert_eq!(vendor.requests(), before + 2, "the listing and that option");

@@ -4,6 +4,8 @@ use chainfill::limits::LEASE_MS;
 use chainfill::vendor::Settings;
 use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
 
+use rustix::process::Signal;
+
 use super::start;
 use crate::rig::archive::{end_at_an_order, held_elsewhere};
 use crate::rig::postgres::Postgres;
@@ -108,4 +110,27 @@ async fn a_run_whose_lease_ran_out_is_told_nothing() {
     let (_store, _) = held_elsewhere(&desk.database(), LEASE_MS).await;
     let said = desk.chainfill(&["stop", "--json"]).ends_with(0).out;
     assert!(said.contains(r#""done":false"#) && said.contains("no sign of life for 3"), "{said}");
+}
+
+#[test]
+fn an_order_that_a_run_did_not_take_is_not_told_as_followed() {
+    // F-P6, F-I8: stopped by the system, told to pause, and killed before it could listen.
+    let (desk, vendor) = start(vendor());
+    let args = ["backfill", "--max-rate", "5", "--api-url", &vendor.base_url];
+    let mut running = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(120).spawn();
+    running.until_said("[3/60] ");
+    running.signal(Signal::STOP);
+    let pause = desk.chainfill(&["pause"]).spawn();
+    let table = rusqlite::Connection::open(desk.database()).unwrap();
+    let orders = || table.query_row("SELECT count(*) FROM chainfill_order", [], |row| row.get::<_, i64>(0)).unwrap();
+    running.until("the order", || orders() == 1);
+    running.kill();
+    let said = pause.wait().expect_code(0).said();
+    // Which of the two it says hangs on whether it looked before the kill or after it; neither says "is paused".
+    let ended = ["ended before it took the order", "ended without finishing"];
+    assert!(ended.iter().any(|words| said.contains(words)) && !said.contains("is paused"), "{said}");
+    // What needs a run that is not there is done at once.
+    let one = vendor.truth().into_keys().find(|name| name.starts_with("BTC")).unwrap();
+    let said = desk.chainfill(&["retry", &one]).ends_with(0).said();
+    assert!(said.contains("are pending again"), "{said}");
 }

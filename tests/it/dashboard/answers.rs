@@ -80,9 +80,15 @@ fn every_endpoint_tells_of_the_store_in_versioned_json() {
         ("/api/coverage", 400),
         ("/api/chain?currency=BTC&expiry=yesterday", 404),
         ("/api/option/BTC-NOSUCH", 404),
+        ("/api/option/%ff", 400),
+        ("/api/journal?newest=abc", 400),
+        ("/api/forecasts?newest=-1", 400),
         ("/nowhere", 404),
     ] {
-        assert_eq!(served.get(path).status, status, "{path}");
+        let answer = served.get(path);
+        assert_eq!(answer.status, status, "{path}");
+        let told: Value = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{path}: {}", answer.body));
+        assert!(told["error"].is_string() && told["v"] == 1, "{path}: {told}");
     }
     assert_eq!(vendor.requests(), asked, "F-U6: looking costs no request");
 }

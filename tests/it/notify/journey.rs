@@ -42,7 +42,8 @@ fn a_run_with_a_cooldown_is_told_from_its_start_to_its_end_and_the_key_is_in_no_
         "--notify-command",
         "env > env-$CHAINFILL_NOTICE_KIND; cat > json-$CHAINFILL_NOTICE_KIND; echo not for the screen",
     ];
-    let run = desk.chainfill(&args).key(KEY).env("CHAINFILL_NOTIFY", "https://unused.example/hunter2").ends_with(0);
+    let secrets = desk.chainfill(&args).key(KEY).env("CHAINFILL_NOTIFY", "https://unused.example/hunter2");
+    let run = secrets.env("CHAINFILL_DASHBOARD_TOKEN", "hunter2-hunter2-hunter2").ends_with(0);
     let letters = service.letters();
     let told: Vec<_> = letters.iter().map(|letter| letter.json()["kind"].as_str().unwrap().to_owned()).collect();
     assert_eq!(told.first().map(String::as_str), Some("start"));
