@@ -15,10 +15,14 @@ pub(super) type Heard = Result<Vec<(i64, Order)>, StoreError>;
 impl Run {
     /// Looks for orders from outside.
     pub(super) fn poll_orders(&mut self, now: Moment) {
-        if now < self.control_at || self.orders.is_some() || self.store_is_away() {
+        if now < self.control_at {
             return;
         }
+        // Moved on whatever comes of it: a look that is overdue would wake the loop each millisecond.
         self.control_at = now + CONTROL_MS;
+        if self.orders.is_some() || self.store_is_away() {
+            return;
+        }
         let (store, epoch, followed) = (self.ports.store.clone(), self.epoch, self.followed.clone());
         self.orders = Some(Box::pin(async move { store.take_orders(epoch, &followed).await }));
     }
