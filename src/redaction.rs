@@ -6,6 +6,7 @@ use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::limits::KEY_BYTES_REDACTED_MIN;
+use crate::source::percent_encoded;
 
 const IN_ITS_PLACE: &str = "[the key]";
 
@@ -56,19 +57,6 @@ fn without(body: &[u8], form: &[u8]) -> Bytes {
     }
     clean.extend_from_slice(&body[rest..]);
     clean.freeze()
-}
-
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            use std::fmt::Write as _;
-            let _ = write!(encoded, "%{byte:02X}"); // into a string: it cannot fail
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

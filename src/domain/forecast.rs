@@ -3,6 +3,7 @@
 use super::governor::quota::Quota;
 use super::moment::Moment;
 use super::progress::{Phase, Progress};
+use super::pulse::Point;
 use crate::limits::{HOUR_MS, PACE_ANSWERS_MIN, RATE_SPAN_MS, RATE_SPAN_MS_MIN, SERIAL_SUCCESSES};
 
 /// What the vendor's quota was seen to be in 2025: 800 to 1000 an hour, 400 at the worst. Used for the range
@@ -44,13 +45,19 @@ pub fn pace_ms(progress: &Progress, now: Moment) -> Option<i64> {
     let mean = |span_ms: i64, answers: u64| {
         (span_ms > 0).then(|| (span_ms / i64::try_from(answers.max(1)).unwrap_or(i64::MAX)).max(1))
     };
+    let enough = lately(progress, now).filter(|(point, _)| u64::from(point.answers) >= PACE_ANSWERS_MIN);
+    let pace_ms = enough
+        .and_then(|(point, covered_ms)| mean(covered_ms, point.answers.into()))
+        .or_else(|| mean(worked_ms(progress, now), progress.answers))?;
+    Some(pace_ms.max(progress.spacing_ms))
+}
+
+/// What the last minute of work brought, and the time that this covers; `None` where it covers too little, or nothing
+/// was answered in it.
+pub fn lately(progress: &Progress, now: Moment) -> Option<(Point, i64)> {
     let span_ms = progress.working_since.until_ms(now).min(RATE_SPAN_MS);
     let (point, covered_ms) = progress.pulse.lately(now, span_ms);
-    let lately = (covered_ms >= RATE_SPAN_MS_MIN && u64::from(point.answers) >= PACE_ANSWERS_MIN)
-        .then(|| mean(covered_ms, point.answers.into()))
-        .flatten();
-    let pace_ms = lately.or_else(|| mean(worked_ms(progress, now), progress.answers))?;
-    Some(pace_ms.max(progress.spacing_ms))
+    (covered_ms >= RATE_SPAN_MS_MIN && point.answers > 0).then_some((point, covered_ms))
 }
 
 /// The time in which a run was at work: neither in a cooldown nor paused, and nobody away whom it needs.

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::expectation::{Expectation, expectation};
-use super::forecast::worked_ms;
+use super::forecast::{lately, worked_ms};
 use super::instrument::Currency;
 use super::latency::Percentiles;
 use super::milestone::{Milestone, milestones};
 use super::moment::Moment;
 use super::progress::{Phase, Progress};
 use super::tally::Tally;
-use crate::limits::{RATE_SPAN_MS, RATE_SPAN_MS_MIN, ROWS_GUESS_OPTIONS_MIN};
+use crate::limits::ROWS_GUESS_OPTIONS_MIN;
 
 /// What a run's progress means.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -86,13 +86,10 @@ impl Outlook {
 impl Rate {
     /// Over the last minute in which the run was free to work; `None` while there is nothing to tell.
     pub fn now(progress: &Progress, now: Moment) -> Option<Rate> {
-        let span_ms = progress.working_since.until_ms(now).min(RATE_SPAN_MS);
-        let (point, covered_ms) = progress.pulse.lately(now, span_ms);
         let (done, _) = progress.options();
-        let (options, answers, rows, ms) = if covered_ms >= RATE_SPAN_MS_MIN && point.answers > 0 {
-            (point.done.into(), point.answers.into(), point.rows.into(), covered_ms)
-        } else {
-            (done, progress.answers, progress.rows_inserted, worked_ms(progress, now))
+        let (options, answers, rows, ms) = match lately(progress, now) {
+            Some((point, covered_ms)) => (point.done.into(), point.answers.into(), point.rows.into(), covered_ms),
+            None => (done, progress.answers, progress.rows_inserted, worked_ms(progress, now)),
         };
         #[allow(clippy::cast_precision_loss)] // rates for the eye
         let per_s = |count: u64| count as f64 * 1_000.0 / ms as f64;

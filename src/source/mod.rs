@@ -3,6 +3,8 @@
 pub mod cryptodatadownload;
 pub mod fault;
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 
 use crate::domain::answer::{Page, Query};
@@ -66,4 +68,17 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// What is wrong with the answer.
     fn read(&self, query: &Query, response: &Response) -> Result<Page, Fault>;
+}
+
+/// Text as a URL's query holds it: all but letters, digits and `-_.~` as `%2B`. Option names need none of it.
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}"); // into a string: it cannot fail
+        }
+    }
+    encoded
 }

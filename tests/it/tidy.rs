@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("process", &["domain", "clock"]),
     ("source", &["domain"]),
-    ("redaction", &[]),
+    ("redaction", &["source"]),
     ("http", &["redaction", "source"]),
     ("store", &["domain"]),
     ("config", &["domain"]),

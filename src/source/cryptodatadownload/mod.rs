@@ -11,7 +11,7 @@ use crate::domain::answer::{More, Page, Query};
 use crate::domain::instrument::{Symbol, expiry_code};
 use crate::limits::{BODY_BYTES_MAX, LISTING_BYTES_MAX, PAGE_ROWS};
 use crate::source::fault::Fault;
-use crate::source::{ListingAsk, Request, Response, Source};
+use crate::source::{ListingAsk, Request, Response, Source, percent_encoded};
 
 /// The vendor's base URL.
 pub const BASE_URL: &str = "https://api.cryptodatadownload.com/v1/";
@@ -46,10 +46,10 @@ impl Source for CryptoDataDownload {
         let page = format!("limit={PAGE_ROWS}&offset={offset}");
         let path = match query {
             // The API of 2025 knows `symbol` alone; it ignores the rest.
-            Query::Symbol(symbol) if offset == 0 => format!("{BARS}?symbol={}", escaped(symbol.as_str())),
-            Query::Symbol(symbol) => format!("{BARS}?symbol={}&{page}", escaped(symbol.as_str())),
+            Query::Symbol(symbol) if offset == 0 => format!("{BARS}?symbol={}", percent_encoded(symbol.as_str())),
+            Query::Symbol(symbol) => format!("{BARS}?symbol={}&{page}", percent_encoded(symbol.as_str())),
             Query::Expiry(currency, expiry) => {
-                format!("{BARS}?currency={}&expiry={}&{page}", escaped(currency.as_str()), expiry_code(*expiry))
+                format!("{BARS}?currency={}&expiry={}&{page}", percent_encoded(currency.as_str()), expiry_code(*expiry))
             }
         };
         Request { path, body_bytes_max: BODY_BYTES_MAX }
@@ -64,20 +64,6 @@ impl Source for CryptoDataDownload {
         }
         Ok(page)
     }
-}
-
-/// Percent-encodes what a query may not hold as it is; option names need none of it.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            use std::fmt::Write as _;
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn requests_are_written_as_the_vendor_documents_them() {
     assert_eq!(source.request(&query(), 0).path, "data/ohlc/deribit/options/?symbol=ETH-19JUN24-3575-C");
     let paged = source.request(&expiry(), 5000).path;
     assert_eq!(paged, "data/ohlc/deribit/options/?currency=ETH&expiry=19JUN24&limit=5000&offset=5000");
-    assert_eq!(escaped("a&b=c d"), "a%26b%3Dc%20d");
+    assert_eq!(percent_encoded("a&b=c d"), "a%26b%3Dc%20d");
 }
 
 #[test]
