@@ -7,16 +7,17 @@ use chainfill::vendor::settings::{Settings, parse_counts};
 use fastrand::Rng;
 
 use crate::rig::archive::{Archive, Loss};
+use crate::rig::bout::Bout;
 use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program};
 use crate::rig::simulated::Simulated;
 
-/// Kills that the tests hold; `scripts/kill` asks for more.
-const KILLS_SQLITE: u32 = 60;
-const KILLS_POSTGRES: u32 = 10;
+/// Kills in `./check`; `./trust` asks for more.
+const KILLS_SQLITE: u64 = 300;
+const KILLS_POSTGRES: u64 = 30;
 
 /// Kills of one archive: then it may end, so that many archives meet many kills.
-const KILLS_AN_ARCHIVE: u32 = 50;
+const KILLS_AN_ARCHIVE: u64 = 50;
 
 /// A kill comes at the latest so long after the start: most archives are far from complete by then.
 const ALIVE_MS_MAX: u64 = 500;
@@ -27,43 +28,42 @@ const ATTENTION: i32 = 3;
 /// What one archive went through.
 #[derive(Default)]
 struct Story {
-    kills: u32,
-    runs: u32,
+    kills: u64,
+    runs: u64,
     rows: usize,
 }
 
 #[test]
 fn killed_at_random_on_sqlite_nothing_is_lost() {
     // F-P3, F-B1, I2, I3, I4, I5
-    let mut rng = seeded();
-    let mut kills = asked_for("CHAINFILL_KILLS", KILLS_SQLITE);
-    let mut number = 0;
-    while kills > 0 {
+    let mut bout = Bout::new("sigkill-sqlite", KILLS_SQLITE);
+    let mut rng = bout.rng();
+    for number in 0.. {
+        if bout.left() == 0 {
+            break;
+        }
         let desk = Desk::new();
-        let archive = Archive::Sqlite(desk.database());
-        kills -= tell(number, &archive, &desk, &mut rng, kills);
-        number += 1;
+        tell(number, &Archive::Sqlite(desk.database()), &desk, &mut rng, &mut bout);
     }
 }
 
 #[test]
 fn killed_at_random_on_postgres_nothing_is_lost() {
     // F-P3, F-B1, I2, I3, I4, I5
-    let mut rng = seeded();
-    let mut kills = asked_for("CHAINFILL_KILLS_POSTGRES", KILLS_POSTGRES);
+    let mut bout = Bout::new("sigkill-postgres", KILLS_POSTGRES);
+    let mut rng = bout.rng();
     let pg = Postgres::start();
-    let mut number = 0;
-    while kills > 0 {
+    for number in 0.. {
+        if bout.left() == 0 {
+            break;
+        }
         let desk = Desk::new();
-        let archive = Archive::Postgres(&pg, pg.database());
-        kills -= tell(number, &archive, &desk, &mut rng, kills);
-        number += 1;
+        tell(number, &Archive::Postgres(&pg, pg.database()), &desk, &mut rng, &mut bout);
     }
 }
 
-/// One archive from nothing to complete, killed on the way; the faces of the vendor take turns. Says how many
-/// kills it took.
-fn tell(number: u32, archive: &Archive<'_>, desk: &Desk, rng: &mut Rng, kills_max: u32) -> u32 {
+/// One archive from nothing to complete, killed on the way; the faces of the vendor take turns.
+fn tell(number: u64, archive: &Archive<'_>, desk: &Desk, rng: &mut Rng, bout: &mut Bout) {
     let by_expiry = number % 2 == 1;
     let vendor = Simulated::start(Settings {
         seed: rng.u64(..),
@@ -76,18 +76,19 @@ fn tell(number: u32, archive: &Archive<'_>, desk: &Desk, rng: &mut Rng, kills_ma
         keeps_log: true,
         ..Settings::default()
     });
-    let story = fill(archive, desk, &vendor, rng, kills_max.min(KILLS_AN_ARCHIVE));
+    let story = fill(archive, desk, &vendor, rng, bout.left().min(KILLS_AN_ARCHIVE));
     desk.chainfill(&["verify", "--store", &archive.url()]).ends_with(0);
     let loss = archive.compare(vendor.truth(), &vendor.served());
     let face = if by_expiry { "expiry" } else { "symbol" };
     let Story { kills, runs, rows } = story;
     println!("archive {number} by {face}: {kills} kills, {runs} runs, {rows} rows; {loss:?}");
+    bout.done(kills);
+    bout.lost(loss.sum());
     assert_eq!(loss, Loss::default());
-    kills
 }
 
 /// Starts, kills, starts again, until all is there.
-fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, kills_max: u32) -> Story {
+fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, kills_max: u64) -> Story {
     let mut story = Story::default();
     loop {
         story.runs += 1;
@@ -97,7 +98,7 @@ fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, k
             let most_ms = if rng.bool() { ALIVE_MS_MAX } else { ALIVE_MS_MAX / 5 };
             let alive_ms = rng.u64(..most_ms);
             if running.lives_for(Duration::from_millis(alive_ms)) {
-                story.kills += u32::from(running.kill());
+                story.kills += u64::from(running.kill());
                 continue;
             }
         }
@@ -117,16 +118,4 @@ fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, k
 fn backfill<'a>(archive: &Archive<'_>, desk: &'a Desk, vendor: &Simulated) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &archive.url()];
     desk.chainfill(&args).key("simulated-key").deadline_s(120)
-}
-
-/// A generator whose seed is printed, and can be given again.
-fn seeded() -> Rng {
-    let given = std::env::var("CHAINFILL_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(|| fastrand::u64(..));
-    println!("CHAINFILL_SEED={seed} tells the same story");
-    Rng::with_seed(seed)
-}
-
-fn asked_for(name: &str, otherwise: u32) -> u32 {
-    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number of kills"))
 }

@@ -51,6 +51,14 @@ pub struct Loss {
     pub never_sent: u64,
 }
 
+impl Loss {
+    /// All of it, as one number.
+    pub fn sum(&self) -> u64 {
+        let Loss { rows_missing, rows_made_up, false_empties, unknown, miscounted, not_journaled, never_sent } = self;
+        (rows_missing + rows_made_up + false_empties + unknown + miscounted) as u64 + not_journaled + never_sent
+    }
+}
+
 struct Found {
     rows: BTreeMap<Symbol, Vec<Candle>>,
     loaded: Loaded,

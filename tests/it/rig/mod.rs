@@ -3,6 +3,7 @@
 //! Everything that is started here ends with the test that started it, also when that test panics or is killed.
 
 pub mod archive;
+pub mod bout;
 pub mod drf;
 pub mod home;
 mod itself;
