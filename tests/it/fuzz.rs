@@ -70,7 +70,7 @@ fn fuzz(name: &'static str, target: Target) {
     for seed in &seeds {
         take(&mut bout, target, seed);
     }
-    let mut mutator = Mutator::new(bout.seed(), seeds, target.words);
+    let mut mutator = Mutator::new(bout.rng(), seeds, target.words);
     while bout.left() > 0 {
         let round = bout.left().min(ROUND);
         for _ in 0..round {

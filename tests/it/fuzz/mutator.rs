@@ -17,9 +17,9 @@ pub struct Mutator {
 
 impl Mutator {
     /// Starts from these inputs and words.
-    pub fn new(seed: u64, seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> Mutator {
+    pub fn new(rng: Rng, seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> Mutator {
         assert!(!seeds.is_empty() && !words.is_empty(), "nothing to start from");
-        Mutator { rng: Rng::with_seed(seed), good: seeds.len(), pool: seeds, words }
+        Mutator { rng, good: seeds.len(), pool: seeds, words }
     }
 
     /// Another input: mostly one change away from a good one, sometimes many.
