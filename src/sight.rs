@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::ability::Ability;
 use crate::domain::governor::{Explanation, Governor, Pace};
 use crate::domain::health::LastRun;
+use crate::domain::kept;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
 use crate::domain::run::Ending;
@@ -35,7 +36,7 @@ pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, S
         bytes: glance.bytes,
         requests: glance.requests,
         // A newer or older program's words are no reason to show nothing.
-        progress: glance.run.as_ref().and_then(|run| serde_json::from_str(run.progress.as_deref()?).ok()),
+        progress: glance.run.as_ref().and_then(|run| kept::read(run.progress.as_deref()?).ok()),
         throttle: explain(&glance, now),
         run: glance.run.as_ref().map(last_run),
         tallies: asked_for(glance.tallies, &glance.ability),
@@ -66,8 +67,7 @@ pub fn forecasts(runs: &[RunRow]) -> Vec<RunForecasts> {
     let backfills = runs.iter().filter(|run| !is_errand(run));
     backfills
         .map(|run| {
-            let progress: Progress =
-                run.progress.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let progress: Progress = run.progress.as_deref().and_then(|text| kept::read(text).ok()).unwrap_or_default();
             let is_done = |word: &str| matches!(Ending::from_word(word), Some(Ending::Complete | Ending::Attention));
             if let Some((at, _)) = run.ended.as_ref().filter(|(_, word)| is_done(word)) {
                 finished_at = Some(*at);

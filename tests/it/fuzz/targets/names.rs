@@ -51,6 +51,8 @@ pub fn run(data: &[u8]) {
         Ok(option) => {
             assert!(text.len() <= SYMBOL_BYTES_MAX && text.is_ascii());
             assert_eq!((record.state, &record.currency), (OptionState::Pending, &option.currency));
+            let year = text.split('-').nth(1).and_then(|code| code.get(code.len() - 2..)?.parse().ok());
+            assert_eq!(year.map(|year: i16| 2_000 + year), Some(option.expiry.year()), "{text}");
             let strike = option.strike.to_string().replace('.', "d");
             let again =
                 format!("{}-{}-{strike}-{}", option.currency, expiry_code(option.expiry), option.option_type.letter());
