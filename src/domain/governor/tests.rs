@@ -265,3 +265,16 @@ fn a_stored_quota_of_nothing_hinders_nobody() {
         assert!(matches!(governor.poll(Moment(1)), Decision::Go(_)));
     }
 }
+
+#[test]
+fn a_strangers_slots_are_remembered_within_the_bound() {
+    // F-T10, F-I12
+    let quota = Quota { requests: u32::MAX, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) };
+    let own = [Counted { sent: Moment(2_000_000), done: Moment(2_000_010) }];
+    let mut governor = Governor::new(FAST, Memory { quota: Some(quota), ..Memory::default() }, own);
+    let Decision::Go(permit) = governor.poll(Moment(2_100_000)) else { panic!("nothing hinders it") };
+    let refused = Returned::Throttled { wait_s: Some(2_000), by_throttle: true };
+    let lessons = governor.settle(permit, Moment(2_100_100), refused);
+    assert!(matches!(lessons[..], [Lesson::Foreign { slots }] if slots > 1_000_000), "{lessons:?}");
+    assert_eq!(governor.log.len(), LOG_REQUESTS_MAX);
+}
