@@ -23,6 +23,9 @@ pub const PAGE_ROWS: u32 = 5_000;
 /// Most pages that one query may take: 152 options of 400 days at one tenth of the page size.
 pub const PAGES_MAX: u32 = 128;
 
+/// Queries that wait to be tried again with some of their pages read: a page of 5,000 bars takes half a megabyte.
+pub const BEGUN_QUERIES_MAX: usize = 8;
+
 /// Most rows that one query may hold in memory before it is committed.
 pub const QUERY_ROWS_MAX: usize = 120_000;
 

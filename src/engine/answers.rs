@@ -87,14 +87,14 @@ impl Run {
             }
             (Ask::Bars(pages, _), Good::Page(page)) => {
                 self.spare_witness();
-                self.take_page(pages, page, now);
+                self.take_page(pages, page, work.restarts, now);
             }
             // A listing answers with names and the others with pages: `read` pairs them.
             (Ask::Listing(_), Good::Page(_)) | (_, Good::Names(..)) => {}
         }
     }
 
-    fn take_page(&mut self, pages: Pages, page: Page, now: Moment) {
+    fn take_page(&mut self, pages: Pages, page: Page, restarts: u32, now: Moment) {
         let query = pages.query().clone();
         let rows = u32::try_from(page.rows()).unwrap_or(u32::MAX);
         let goes_on = matches!(page.more, crate::domain::answer::More::At(_));
@@ -105,7 +105,7 @@ impl Run {
                     self.ability.page_rows = Some(rows.max(1));
                     self.batch.ability = Some(self.ability.clone());
                 }
-                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0, further: 0 });
+                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0, restarts, further: 0 });
             }
             Ok(Next::Done(whole)) => self.take_whole(whole, now),
             Err(error) => {

@@ -63,7 +63,7 @@ impl Run {
     pub(super) fn ask_listing(&mut self) {
         let Some(listing) = &mut self.listing else { return };
         match listing.left.pop() {
-            Some(ask) => self.queue.push_first(Work { ask: Ask::Listing(ask), tries: 0, further: 0 }),
+            Some(ask) => self.queue.push_first(Work { ask: Ask::Listing(ask), tries: 0, restarts: 0, further: 0 }),
             None => self.finish_listing(),
         }
     }

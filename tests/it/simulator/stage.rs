@@ -15,7 +15,7 @@ use chainfill::domain::order::{Order, Which};
 use chainfill::domain::progress::{Progress, View};
 use chainfill::domain::run::{Ending, Identity};
 use chainfill::engine::feed::Feed;
-use chainfill::engine::{Ports, Report, Settings, run};
+use chainfill::engine::{OnLimit, Ports, Report, Settings, run};
 use chainfill::limits::{HOUR_MS, SECOND_MS};
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
 use chainfill::store::{Batch, Claim, MemoryStore, OptionNews, Outside as _, RunEnd, Store as _, StoreError};
@@ -247,7 +247,8 @@ impl<'a> Stage<'a> {
         let settings = Settings {
             query: self.story.query,
             pace: self.story.pace,
-            on_limit: self.story.on_limit,
+            // In the end somebody waits: where a window holds no more than a listing takes, nothing else is ever had.
+            on_limit: if self.healed_at.is_some() { OnLimit::Wait } else { self.story.on_limit },
             identity: identity.clone(),
             seed: self.rng.u64(..),
             ..world::settings()
