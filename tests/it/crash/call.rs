@@ -111,15 +111,18 @@ fn span_of_a_commit(calls: &[Call]) -> Range<usize> {
 fn tell(kills: &[&Call], pg: Option<&Postgres>) -> (u64, Loss) {
     let (desk, vendor) = (Desk::new(), vendor());
     let archive = archive(&desk, pg);
-    let mut killed = 0;
+    let (mut killed, mut torn) = (0, 0);
     for call in kills {
         // A run that recovers may make fewer calls than one from nothing: then it comes to its end.
         let ended = backfill(&desk, &vendor, &archive).under(&strace::killing_at(call)).run();
         assert!([KILLED, Some(0)].contains(&ended.code), "{:?}\n{}", ended.code, ended.said());
         killed += u64::from(ended.code == KILLED);
+        torn += usize::try_from(archive.torn()).unwrap();
     }
     backfill(&desk, &vendor, &archive).ends_with(0);
-    (killed, archive.compare(vendor.truth(), &vendor.served()))
+    let mut loss = archive.compare(vendor.truth(), &vendor.served());
+    loss.miscounted += torn;
+    (killed, loss)
 }
 
 fn vendor() -> Simulated {

@@ -39,7 +39,7 @@ const STOPPED: i32 = 6;
 fn restarted_in_a_cooldown_nothing_is_sent_before_its_end() {
     // F-T9, F-I6, F-P3, F-P4
     let bout = Mutex::new(Bout::new("restart-in-cooldown", RESTARTS));
-    let seed = bout.lock().unwrap().seed();
+    let seed = bout.lock().unwrap().rng().u64(..);
     let pg = Postgres::start();
     let under_way = AtomicU64::new(0);
     std::thread::scope(|scope| {
