@@ -1,5 +1,7 @@
 //! The real program, killed and crowded: whatever is done to it, nothing is lost, doubled or hidden.
 
+mod call;
+mod cooldown;
 mod crowd;
 mod ended;
 mod killed;

@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod program;
 pub mod promtool;
 pub mod simulated;
+pub mod strace;
 pub mod tmux;
 pub mod world;
 

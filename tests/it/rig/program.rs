@@ -119,6 +119,17 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// The same under another program, such as strace: its name and what it takes before the name of ours.
+    pub fn under<S: AsRef<OsStr>>(mut self, outer: &[S]) -> Program<'a> {
+        let inner = self.command;
+        let mut command = Command::new(&outer[0]);
+        command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args()).env_clear().stdin(Stdio::null());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(&self.desk.path);
+        self.command = command;
+        self
+    }
+
     /// Reads so many lines of what it prints and goes away, as `head` does.
     pub fn read_lines(mut self, lines: usize) -> Program<'a> {
         self.lines = Some(lines);
