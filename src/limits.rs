@@ -120,6 +120,9 @@ pub const UNKNOWN_DELAY_MS: i64 = 1_000;
 /// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
 pub const RETRY_AFTER_S_MAX: i64 = 86_400;
 
+/// A smaller step of the wall clock is none to somebody who looks: two clocks are never read at the same instant.
+pub const CLOCK_STEP_MS_MIN: i64 = 1_000;
+
 /// Runs whose clock is looked up when their requests are counted again; older ones are taken to have had the last one's.
 pub const RUNS_SHIFTED_MAX: usize = 64;
 
