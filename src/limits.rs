@@ -234,6 +234,9 @@ pub const PG_CONNECT_MS_MAX: u64 = 10_000;
 /// Most options that one commit covers: bounds the transaction and its memory.
 pub const COMMIT_OPTIONS_MAX: usize = 512;
 
+/// Remarks on a run that are kept for the tail of its log.
+pub const TAIL_KEPT_MAX: usize = 64;
+
 /// Error lines of a run that are kept in memory for its closing summary.
 pub const ERRORS_KEPT_MAX: usize = 32;
 

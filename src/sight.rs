@@ -39,6 +39,7 @@ pub async fn page(store: &Arc<dyn Outside>, from: &Vantage) -> Result<StatusPage
     Ok(StatusPage {
         store: store.place().to_owned(),
         open: glance.open,
+        retriable: retriable(&glance),
         bytes: glance.bytes,
         requests: glance.requests,
         progress: glance.run.as_ref().and_then(|run| progress(run, from)),
@@ -118,6 +119,12 @@ async fn shifts(
 fn progress(run: &RunRow, from: &Vantage) -> Option<Progress> {
     let progress: Progress = serde_json::from_str(run.progress.as_deref()?).ok()?;
     Some(progress.moved(from.shift_ms(&run.identity.frame())))
+}
+
+/// Options in need of attention, less the names of the newest listing that do not parse.
+fn retriable(glance: &Glance) -> u64 {
+    let unparsed = glance.listing.as_ref().map_or(0, |listing| u64::from(listing.unparsed));
+    Tally::total(&glance.tallies).attention.saturating_sub(unparsed)
 }
 
 /// Whether a run only planned, or put options back.

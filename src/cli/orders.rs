@@ -128,6 +128,7 @@ fn followed(order: &Order) -> String {
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
         Order::Retry(_) => "has them pending again".to_owned(),
+        Order::Unread(_) => "cannot read that".to_owned(),
     }
 }
 

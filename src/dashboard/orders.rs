@@ -115,6 +115,7 @@ fn is_sane(order: &Order) -> bool {
         Order::Pace { spacing_ms } => (0..=(1_000.0 / RATE_PER_S_RANGE.0) as i64).contains(spacing_ms),
         Order::Retry(which) => *which != Which::default(),
         Order::Stop | Order::Pause | Order::Resume => true,
+        Order::Unread(_) => false,
     }
 }
 
@@ -125,6 +126,7 @@ fn done(order: &Order) -> String {
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
         Order::Retry(_) => "has them pending again".to_owned(),
+        Order::Unread(_) => "cannot read that".to_owned(),
     }
 }
 

@@ -25,6 +25,7 @@ pub mod progress;
 pub mod proof;
 pub mod pulse;
 pub mod run;
+pub mod tail;
 pub mod tally;
 pub mod vantage;
 pub mod verdict;

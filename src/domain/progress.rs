@@ -15,6 +15,7 @@ use super::milestone::{Passed, Reached};
 use super::moment::Moment;
 use super::pulse::Pulse;
 use super::run::Ending;
+use super::tail::Tail;
 use crate::limits::ERRORS_KEPT_MAX;
 
 /// How far a run is.
@@ -89,6 +90,8 @@ pub struct Progress {
     pub accepted_at: Option<Moment>,
     /// The last errors in words, oldest first, with how often each came in a row.
     pub errors: Vec<(Moment, String, u64)>,
+    /// The tail of the log, oldest first.
+    pub tail: Tail,
     /// What was said of the finish, oldest first.
     pub forecasts: Vec<Said>,
     /// How it ended.
@@ -203,7 +206,11 @@ impl Progress {
                 self.spacing_ms = *spacing_ms;
                 self.phase = Phase::Listing;
             }
-            Event::Listed { .. } | Event::FaceFound { .. } | Event::Revised { .. } | Event::Settled { .. } => {}
+            Event::Listed { .. }
+            | Event::FaceFound { .. }
+            | Event::Revised { .. }
+            | Event::Settled { .. }
+            | Event::Unread { .. } => {}
             Event::Planned { before, todo, requests } => {
                 if let Some(before) = before {
                     self.before = Some(before.clone());
@@ -275,6 +282,10 @@ impl Progress {
                 self.phase = Phase::Ended;
                 self.ending = Some(*ending);
             }
+        }
+        self.tail.note(at, event);
+        if let Some(passed) = &self.passed {
+            self.tail.reached(at, passed);
         }
         // What an answer that was under way at the pause says of the vendor counts when the pause is over.
         if self.paused && matches!(self.phase, Phase::Listing | Phase::Fetching | Phase::Waiting | Phase::VendorDown) {

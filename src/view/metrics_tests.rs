@@ -13,6 +13,7 @@ fn idle() -> StatusPage {
     StatusPage {
         store: "sqlite:chainfill.db".into(),
         tallies: Vec::new(),
+        retriable: 0,
         open: 0,
         bytes: 0,
         requests: 0,

@@ -71,6 +71,7 @@ fn waiting() -> StatusPage {
     StatusPage {
         store: "postgres://postgres@localhost/crypto_data".into(),
         tallies: vec![tally("ETH", 5_938), tally("BTC", 8_190), tally("BTC_USDC", 12), tally("XRP_USDC", 0)],
+        retriable: 0,
         open: 14_140,
         bytes: 52_349_999,
         requests: 4_123,

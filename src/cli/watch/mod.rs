@@ -114,7 +114,7 @@ async fn watch(mut screen: Screen, store: std::sync::Arc<dyn Outside>) -> Result
 fn asked(order: &Order) -> String {
     match order {
         Order::Pace { spacing_ms } => format!("pace: {}", crate::view::words::pace(*spacing_ms)),
-        Order::Stop | Order::Pause | Order::Resume | Order::Retry(_) => order.word().to_owned(),
+        Order::Stop | Order::Pause | Order::Resume | Order::Retry(_) | Order::Unread(_) => order.word().to_owned(),
     }
 }
 

@@ -70,8 +70,7 @@ pub(super) async fn take_orders(link: &mut Link, epoch: Epoch, followed: &[i64])
     let rows = link.client.query(&statement, &[&epoch.0, &followed]).await?;
     let mut orders = Vec::new();
     for row in &rows {
-        let id = row.try_get(0)?;
-        orders.extend(order_of(row.try_get(1)?).map(|order| (id, order)));
+        orders.push((row.try_get(0)?, order_of(row.try_get(1)?)));
     }
     Ok(orders)
 }

@@ -83,7 +83,7 @@ pub(super) fn untaken(connection: &Connection, epoch: Epoch) -> Result<Vec<(i64,
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([epoch.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
-    Ok(rows.into_iter().filter_map(|(id, text)| Some((id, order_of(&text)?))).collect())
+    Ok(rows.into_iter().map(|(id, text)| (id, order_of(&text))).collect())
 }
 
 /// Who holds the store.

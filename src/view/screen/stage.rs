@@ -167,6 +167,7 @@ pub fn downloading() -> Screen {
     let page = StatusPage {
         store: "postgres://postgres@localhost/crypto_data".into(),
         tallies: vec![tally("BTC", 8_850, 660, 3_095), tally("ETH", 8_679, 4_290, 59_078)],
+        retriable: 0,
         open: 12_529,
         bytes: 20_000_000,
         requests: 4_123,
