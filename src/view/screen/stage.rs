@@ -8,14 +8,14 @@ use super::seen::Trouble;
 use super::{Paint, Screen};
 use crate::domain::candle::Candle;
 use crate::domain::coverage::ExpiryCover;
-use crate::domain::event::Before;
+use crate::domain::event::{Before, Event};
 use crate::domain::governor::quota::{Evidence, Quota};
-use crate::domain::governor::{Explanation, Reason};
+use crate::domain::governor::{Explanation, Lesson, Reason};
 use crate::domain::health::LastRun;
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::journal::{JournalLine, Story};
 use crate::domain::ledger::{OptionRecord, OptionState};
-use crate::domain::milestone::Reached;
+use crate::domain::milestone::{Passed, Reached};
 use crate::domain::moment::Moment;
 use crate::domain::progress::{CurrencyProgress, Phase, Progress, Wait};
 use crate::domain::run::{Ending, Epoch};
@@ -81,6 +81,20 @@ fn progress() -> Progress {
         (point.answers, point.done, point.rows, point.used) = (5, 5, 40, u32::try_from(second * 5 % 800).unwrap_or(0));
         progress.latencies.add(80 + second % 60);
     }
+    let quota = progress.quota.clone().map(Lesson::Learned).map(Event::Learned);
+    let cooldown = Event::Cooldown {
+        wait_ms: 2_815 * SECOND_MS,
+        until: START + 3_900 * SECOND_MS,
+        reason: Reason::Cooldown,
+        next: "ETH-12APR24-3100-C".into(),
+    };
+    progress.tail.note(START, &Event::Listed { names: 17_529, unparsed: 0, new: 12, vanished: vec![], requests: 1 });
+    progress.tail.note(START + 260 * SECOND_MS, &quota.unwrap_or(Event::Up));
+    progress.tail.note(START + 1_085 * SECOND_MS, &cooldown);
+    progress
+        .tail
+        .reached(START + 2_000 * SECOND_MS, &Passed { currency: eth(), percent: 25, options: 1_685, of: 6_738 });
+    progress.tail.note(START + 3_950 * SECOND_MS, &Event::Unread { text: HOSTILE.into() });
     progress
 }
 
