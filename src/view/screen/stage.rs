@@ -21,9 +21,10 @@ use crate::domain::progress::{CurrencyProgress, Phase, Progress, Wait};
 use crate::domain::run::{Ending, Epoch};
 use crate::domain::tally::Tally;
 use crate::limits::{HOUR_MS, SECOND_MS};
+pub use crate::view::sample::START;
+use crate::view::sample::{bare, run, zone};
 use crate::view::status::StatusPage;
 
-pub const START: Moment = Moment(1_761_453_200_000);
 pub const NOW: Moment = Moment(START.0 + 4_000 * SECOND_MS);
 
 pub const HOSTILE: &str = "x\u{1b}]0;owned\u{7}\u{202e}\n<b>\0";
@@ -179,26 +180,16 @@ fn covers() -> Vec<ExpiryCover> {
 pub fn downloading() -> Screen {
     let progress = progress();
     let page = StatusPage {
-        store: "postgres://postgres@localhost/crypto_data".into(),
         tallies: vec![tally("BTC", 8_850, 660, 3_095), tally("ETH", 8_679, 4_290, 59_078)],
-        retriable: 0,
         open: 12_529,
         bytes: 20_000_000,
         requests: 4_123,
-        run: Some(LastRun {
-            epoch: 3,
-            pid: 15901,
-            host: "nas".into(),
-            started_at: START,
-            beat_age_ms: 1_000,
-            alive: Some(true),
-            ended_at: None,
-            ending: None,
-        }),
+        run: Some(LastRun { beat_age_ms: 1_000, ..run() }),
         throttle: Explanation { quota: progress.quota.clone(), used: 435, next_at: None, reason: None },
         progress: Some(progress),
+        ..bare()
     };
-    let mut screen = Screen::new(TimeZone::fixed(jiff::tz::offset(8)), Paint { color: false }, false);
+    let mut screen = Screen::new(zone(), Paint { color: false }, false);
     screen.seen.page = Some(page);
     screen.seen.at = NOW;
     screen.seen.coverage = Some((eth(), covers()));
