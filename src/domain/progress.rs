@@ -292,14 +292,7 @@ impl Progress {
             (self.beneath, self.phase) = (self.phase, Phase::Paused);
         }
         if self.phase != before {
-            // What a run could not work in is no part of its pace; while it waits, the wait counts it.
-            let span_ms = self.phase_since.until_ms(at).max(0);
-            match before {
-                Phase::Paused => self.idle_ms += span_ms,
-                Phase::VendorDown | Phase::StoreAway if self.wait.is_none() => self.away_ms += span_ms,
-                _ => {}
-            }
-            self.phase_since = at;
+            self.left(before, at);
         }
         if matches!(event, Event::Answered { .. } | Event::Cooldown { .. } | Event::Learned(_)) {
             expectation::say(self, at);
@@ -309,6 +302,17 @@ impl Progress {
     /// Options that the run asks for, and how many are done with.
     pub fn options(&self) -> (u64, u64) {
         self.currencies.iter().fold((0, 0), |(done, todo), c| (done + c.done, todo + c.todo))
+    }
+
+    /// A phase is over. What a run could not work in is no part of its pace; while it waits, the wait counts it.
+    fn left(&mut self, phase: Phase, at: Moment) {
+        let span_ms = self.phase_since.until_ms(at).max(0);
+        match phase {
+            Phase::Paused => self.idle_ms += span_ms,
+            Phase::VendorDown | Phase::StoreAway if self.wait.is_none() => self.away_ms += span_ms,
+            _ => {}
+        }
+        self.phase_since = at;
     }
 
     fn learn(&mut self, lesson: &Lesson) {

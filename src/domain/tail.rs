@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn it_is_bounded_and_comes_back_as_it_was_kept() {
         let mut tail = Tail::default();
-        for number in 0..TAIL_KEPT_MAX as i64 + 5 {
+        for number in (0..).take(TAIL_KEPT_MAX + 5) {
             tail.note(Moment(number), &Event::Paced { spacing_ms: number });
             tail.note(Moment(number), &Event::Sent);
         }

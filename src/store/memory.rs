@@ -261,7 +261,7 @@ impl Outside for MemoryStore {
 
     async fn runs(&self, newest: usize) -> Result<Vec<RunRow>, StoreError> {
         let tables = self.tables();
-        Ok(tables.runs.iter().rev().take(newest).map(|(epoch, run)| tables.run_row(*epoch, run)).collect())
+        Ok(tables.runs.iter().rev().take(newest).map(|(epoch, run)| Tables::run_row(*epoch, run)).collect())
     }
 
     async fn leave_order(&self, order: &Order, _: Moment) -> Result<Option<Left>, StoreError> {
@@ -381,10 +381,10 @@ impl Tables {
     }
 
     fn newest_run(&self) -> Option<RunRow> {
-        self.runs.last_key_value().map(|(epoch, run)| self.run_row(*epoch, run))
+        self.runs.last_key_value().map(|(epoch, run)| Tables::run_row(*epoch, run))
     }
 
-    fn run_row(&self, epoch: i64, run: &Run) -> RunRow {
+    fn run_row(epoch: i64, run: &Run) -> RunRow {
         RunRow {
             epoch: Epoch(epoch),
             identity: run.identity.clone(),
