@@ -123,6 +123,9 @@ pub const UNKNOWN_DELAY_MS: i64 = 1_000;
 /// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
 pub const RETRY_AFTER_S_MAX: i64 = 86_400;
 
+/// A smaller step of the wall clock is none to somebody who looks: two clocks are never read at the same instant.
+pub const CLOCK_STEP_MS_MIN: i64 = 1_000;
+
 /// Runs whose clock is looked up when their requests are counted again; older ones are taken to have had the last one's.
 pub const RUNS_SHIFTED_MAX: usize = 64;
 
@@ -233,6 +236,9 @@ pub const PG_CONNECT_MS_MAX: u64 = 10_000;
 
 /// Most options that one commit covers: bounds the transaction and its memory.
 pub const COMMIT_OPTIONS_MAX: usize = 512;
+
+/// Remarks on a run that are kept for the tail of its log.
+pub const TAIL_KEPT_MAX: usize = 64;
 
 /// Error lines of a run that are kept in memory for its closing summary.
 pub const ERRORS_KEPT_MAX: usize = 32;

@@ -101,9 +101,9 @@ pub(super) fn order_text(order: &Order) -> String {
     serde_json::to_string(order).unwrap_or_default()
 }
 
-/// The way back. What a newer program left is passed over.
-pub(super) fn order_of(text: &str) -> Option<Order> {
-    serde_json::from_str(text).ok()
+/// The way back. What a newer program left is told, so that nobody waits for it.
+pub(super) fn order_of(text: &str) -> Order {
+    serde_json::from_str(text).unwrap_or_else(|_| Order::Unread(text.to_owned()))
 }
 
 /// Options that a run would ask for now, of the currencies that were ever asked for. `due`: those that can bring news

@@ -8,6 +8,7 @@ mod lease;
 mod outside;
 mod same;
 mod servers;
+mod stepped;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::{Happening, OptionState};
 use chainfill::domain::moment::Moment;
 use chainfill::domain::run::Ending;
+use chainfill::domain::vantage::Beat;
 use chainfill::store::{Batch, Epoch, OptionNews, Revision, RunEnd, Store, Tally};
 
 use facts::{
@@ -99,7 +101,7 @@ async fn shown(store: &dyn Store) -> String {
     let mut loaded = loaded(store).await;
     let mut glance = store.glance(T0).await.unwrap();
     for run in [&mut loaded.run, &mut glance.run].into_iter().flatten() {
-        run.beat_age_ms = 0;
+        run.beat = Beat::Ago(0);
     }
     glance.bytes = 0;
     format!("{loaded:?} {glance:?} {:?}", audited(store).await)
@@ -354,7 +356,7 @@ async fn what_was_learned_outlives_the_run(home: &Home) {
     assert_eq!((run.epoch, run.ended), (epoch, Some((T0 + 10_000, "limit".to_owned()))));
     assert_eq!((run.identity, run.progress.as_deref()), (facts::identity(1), Some("{\"done\":2}")));
     let glance = store.glance(T0).await.unwrap();
-    assert_eq!((glance.requests, glance.counted), (4, told_counted));
+    assert_eq!((glance.requests, glance.counted), (4, told.counted));
     assert!(!home.has_tables() || glance.bytes > 0);
 }
 

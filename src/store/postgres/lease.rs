@@ -20,7 +20,8 @@ pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Troubl
             link.client.batch_execute("ROLLBACK").await?;
             return Ok(holder.epoch);
         }
-        match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+        let beat_age_ms = holder.beat.age_ms(&holder.identity, &wish.vantage());
+        match claim(true, beat_age_ms, (wish.alive)(&holder.identity)) {
             Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder)).into()),
             Claimed::Free | Claimed::TakenOver => {}
         }
@@ -69,8 +70,7 @@ pub(super) async fn take_orders(link: &mut Link, epoch: Epoch, followed: &[i64])
     let rows = link.client.query(&statement, &[&epoch.0, &followed]).await?;
     let mut orders = Vec::new();
     for row in &rows {
-        let id = row.try_get(0)?;
-        orders.extend(order_of(row.try_get(1)?).map(|order| (id, order)));
+        orders.push((row.try_get(0)?, order_of(row.try_get(1)?)));
     }
     Ok(orders)
 }
@@ -81,7 +81,7 @@ async fn holder(link: &mut Link) -> Result<Option<Holder>, Trouble> {
     if !held {
         return Ok(None);
     }
-    let rows = link.client.query(read::RUN, &[]).await?;
+    let rows = link.client.query(read::RUNS, &[&1_i64]).await?;
     let run = read::run(&rows)?;
-    Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat_age_ms: run.beat_age_ms }))
+    Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat: run.beat }))
 }

@@ -226,7 +226,13 @@ pub async fn held_elsewhere(database: &Path, beat_age_ms: i64) -> (Arc<dyn Store
     let clock = SystemClock::start();
     let now = clock.now() - beat_age_ms;
     let mine = chainfill::process::identity(&clock, "chainfill backfill".to_owned());
-    let identity = Identity { host: "elsewhere".to_owned(), pid: 7, started_at: now, ..mine };
+    let identity = Identity {
+        host: "elsewhere".to_owned(),
+        pid: 7,
+        started_at: now,
+        started_boot_ms: mine.started_boot_ms - beat_age_ms,
+        ..mine
+    };
     let epoch = store.begin(&Claim { identity, now, alive: |_| None }).await.unwrap();
     (store, epoch)
 }
