@@ -11,6 +11,8 @@ pub mod postbox;
 pub mod postgres;
 pub mod program;
 pub mod promtool;
+pub mod proxy;
+pub mod proxy_postgres;
 pub mod simulated;
 pub mod tmux;
 pub mod world;

@@ -1,0 +1,3 @@
+//! What stands between the program and those it speaks to: cut, slow, false, or another program.
+
+mod committed;
