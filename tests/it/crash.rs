@@ -1,5 +1,5 @@
 //! The real program, killed and crowded: whatever is done to it, nothing is lost, doubled or hidden.
 
-mod crowd;
+pub mod crowd;
 mod ended;
 mod killed;

@@ -1,3 +1,4 @@
 //! What stands between the program and those it speaks to: cut, slow, false, or another program.
 
 mod committed;
+mod pooled;

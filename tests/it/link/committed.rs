@@ -19,8 +19,8 @@ use crate::rig::simulated::Simulated;
 const CUTS: u64 = 50;
 
 /// Cuts of one archive, and archives at once: a cut run mostly waits until it tries again.
-const CUTS_AN_ARCHIVE: u64 = 17;
-const ARCHIVES: u64 = 3;
+const CUTS_AN_ARCHIVE: u64 = 10;
+const ARCHIVES: u64 = 5;
 
 /// Exit codes: some options need attention, the store cannot be used.
 const ATTENTION: i32 = 3;

@@ -7,6 +7,7 @@ pub mod bout;
 pub mod drf;
 pub mod home;
 mod itself;
+pub mod pgbouncer;
 pub mod postbox;
 pub mod postgres;
 pub mod program;

@@ -259,7 +259,7 @@ fn programs() -> PathBuf {
 }
 
 /// Whom to run the server as: PostgreSQL refuses root. `None` where this user will do.
-fn server_user() -> Option<(u32, u32)> {
+pub(super) fn server_user() -> Option<(u32, u32)> {
     if !rustix::process::getuid().is_root() {
         return None;
     }
@@ -274,26 +274,26 @@ fn server_user() -> Option<(u32, u32)> {
     user
 }
 
-fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
+pub(super) fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
     match user {
         Some((uid, gid)) => command.uid(uid).gid(gid),
         None => command,
     }
 }
 
-fn give(dir: &Path, user: Option<(u32, u32)>) {
+pub(super) fn give(dir: &Path, user: Option<(u32, u32)>) {
     if let Some((uid, gid)) = user {
         chown(dir, Some(uid), Some(gid)).expect("root may give a directory away");
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::iter::repeat_with(|| fastrand::u16(PORTS))
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
 
-fn signal(pid: u32, signal: Signal) {
+pub(super) fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
     }
