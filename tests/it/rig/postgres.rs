@@ -135,6 +135,14 @@ impl Postgres {
         count.parse().expect("a count")
     }
 
+    /// Whether it takes connections: one that lost a backend restarts the others, and refuses meanwhile.
+    pub fn takes_connections(&self) -> bool {
+        let mut command = Command::new(self.program("psql"));
+        command.args(["-X", "-q", "-d", &self.url("postgres"), "-c", "SELECT 1"]).env("PGCONNECT_TIMEOUT", "10");
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.expect("psql starts").success()
+    }
+
     fn url(&self, db: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{db}", self.port)
     }
