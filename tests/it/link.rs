@@ -4,3 +4,4 @@ mod committed;
 mod killed;
 mod pooled;
 mod stopped;
+mod vendor;

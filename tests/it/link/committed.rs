@@ -63,7 +63,7 @@ fn tell(pg: &Postgres, seed: u64, cuts: u64) -> (Vec<(At, bool)>, Loss) {
         counts: parse_counts(if by_expiry { "BTC=1800,ETH=1200" } else { "BTC=110,ETH=90" }).unwrap(),
         page_rows_max: if by_expiry { 200 } else { 5_000 },
         throttles: Vec::new(),
-        faults: "all=0.03".parse().unwrap(),
+        faults: "all=0.004".parse().unwrap(),
         keeps_log: true,
         ..Settings::default()
     });

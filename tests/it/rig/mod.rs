@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod program;
 pub mod promtool;
 pub mod proxy;
+pub mod proxy_http;
 pub mod proxy_postgres;
 pub mod simulated;
 pub mod tmux;
