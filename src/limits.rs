@@ -432,7 +432,7 @@ pub const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
-const _: () = assert!((PG_IDLE_MS_MAX as i64) < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);
+const _: () = assert!(PG_IDLE_MS_MAX.cast_signed() < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
 const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
 const _: () = assert!(CONTROL_MS < STOP_MS_MAX);

@@ -4,4 +4,5 @@ mod committed;
 mod killed;
 mod pooled;
 mod stopped;
+mod tls;
 mod vendor;

@@ -77,10 +77,7 @@ impl PostgresStore {
 impl Held<'_> {
     /// Makes a call of a run, which a server that is there and does not answer must not hold for ever (I10). What it
     /// had written by then the server rolls back, or it is written, and both are well (B2).
-    async fn answer<T>(
-        mut self,
-        call: impl AsyncFnOnce(&mut Link) -> Result<T, Trouble>,
-    ) -> Result<T, StoreError> {
+    async fn answer<T>(mut self, call: impl AsyncFnOnce(&mut Link) -> Result<T, Trouble>) -> Result<T, StoreError> {
         let patience = Duration::from_millis(PG_ANSWER_MS_MAX);
         match tokio::time::timeout(patience, call(&mut self.link)).await {
             Ok(result) => self.done(result),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::certificate::Certificate;
 use super::home::Home;
 
 /// How long a server may take to come up or go down.
@@ -57,6 +58,24 @@ impl Postgres {
             }
         }
         panic!("PostgreSQL does not start:\n{}", pg.log());
+    }
+
+    /// A server that speaks TLS with this certificate, and writes down who connected.
+    pub fn start_with_tls(certificate: &Certificate) -> Postgres {
+        // The key must be the server's own.
+        let home = Home::new("chainfill-pg-tls-");
+        let user = server_user();
+        give(home.path(), user);
+        let (cert, key) = (home.path().join("server.crt"), home.path().join("server.key"));
+        for (from, to) in [(&certificate.cert, &cert), (&certificate.key, &key)] {
+            fs::copy(from, to).expect("a copy");
+            fs::set_permissions(to, fs::Permissions::from_mode(0o600)).expect("permissions");
+            give(to, user);
+        }
+        let files = [format!("ssl_cert_file={}", cert.display()), format!("ssl_key_file={}", key.display())];
+        let pg = Postgres::start_with(&["fsync=off", "ssl=on", "log_connections=on", &files[0], &files[1]]);
+        drop(home);
+        pg
     }
 
     /// A fresh database's URL: `postgres://postgres@127.0.0.1:PORT/dbN`.

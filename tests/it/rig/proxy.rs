@@ -114,11 +114,6 @@ impl Proxy {
         Proxy { port, shared, thread: Some(thread) }
     }
 
-    /// Where it listens, on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// A URL with this port in place of the other's.
     pub fn through(&self, url: &str) -> String {
         let to = format!("127.0.0.1:{}", self.shared.to.port());
