@@ -46,7 +46,9 @@ fn cut_around_commit_nothing_is_lost_or_doubled() {
         for (made, loss) in ends.into_inner().unwrap() {
             bout.done(made.len() as u64);
             bout.lost(loss.sum());
-            made.iter().for_each(|(at, _)| *by_place.entry(word(*at)).or_default() += 1);
+            for (at, _) in made {
+                *by_place.entry(word(at)).or_default() += 1;
+            }
             assert_eq!(loss, Loss::default());
         }
     }

@@ -51,7 +51,9 @@ fn through_a_pooler_others_statements_and_settings_are_left_alone() {
     // Names as the driver gives them, on every session of the pool, and all of them harmless where they are run.
     let clients: Vec<_> = (0..3).map(|_| runtime.block_on(tokio_postgres::connect(&pooled, NoTls)).unwrap()).collect();
     let (clients, drivers): (Vec<_>, Vec<_>) = clients.into_iter().unzip();
-    drivers.into_iter().for_each(|driver| drop(runtime.spawn(driver)));
+    for driver in drivers {
+        runtime.spawn(driver);
+    }
     runtime.block_on(async {
         for client in &clients {
             client.batch_execute("BEGIN").await.unwrap();

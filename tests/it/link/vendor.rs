@@ -54,7 +54,9 @@ fn whatever_happens_to_answers_on_their_way_nothing_is_lost_or_made_up() {
         for (made, loss) in ends.into_inner().unwrap() {
             bout.done(made.values().sum());
             bout.lost(loss.sum());
-            made.iter().for_each(|(kind, times)| *by_kind.entry(kind).or_default() += times);
+            for (kind, times) in made {
+                *by_kind.entry(kind).or_default() += times;
+            }
             assert_eq!(loss, Loss::default());
         }
     }

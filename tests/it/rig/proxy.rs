@@ -184,7 +184,9 @@ impl Shared {
 
     fn each(&self, act: impl Fn(&Road)) {
         let roads = std::mem::take(&mut *self.roads());
-        roads.iter().for_each(|road| act(road));
+        for road in &roads {
+            act(road);
+        }
         if self.link.load(Ordering::SeqCst) == LOST {
             self.roads().extend(roads);
         }
