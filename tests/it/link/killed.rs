@@ -52,14 +52,14 @@ fn tell(pg: &mut Postgres, rng: &mut Rng, kills: u64) -> (u64, Loss) {
     });
     let url = pg.database();
     let desk = Desk::new();
-    let mut made = 0;
+    let (mut made, first) = (0, rng.u64(0..4));
     let start = || {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &url];
         desk.chainfill(&args).key("simulated-key").deadline_s(120).spawn()
     };
     let mut running = start();
     while made < kills && !ends(&mut running, Duration::from_millis(rng.u64(50..500))) {
-        let how = rng.u8(0..5);
+        let how = (first + made) % 4;
         match how {
             0 => pg.kill_server(),
             1 => pg.stop_fast(),
@@ -77,7 +77,12 @@ fn tell(pg: &mut Postgres, rng: &mut Rng, kills: u64) -> (u64, Loss) {
             let sent = vendor.requests() - at_death;
             println!("{} {sent} requests after its end", if how == 0 { "killed:" } else { "stopped:" });
             assert!(sent <= 2, "{sent} requests left while the store was down");
+            let seen = vendor.requests();
             pg.start_again();
+            // Right after, before the run is back: what left had been written before it left.
+            let sql = "SELECT count(*) FROM chainfill_attempt WHERE outcome IS DISTINCT FROM 'unsent'";
+            let journaled: u64 = pg.psql(&url, sql).parse().expect("a count");
+            assert!(seen <= journaled, "{seen} requests reached the vendor, {journaled} were written before");
             if !lives {
                 break;
             }
