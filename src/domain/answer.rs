@@ -46,6 +46,12 @@ pub enum PageError {
     /// The vendor gave an offset that it gave before, or rows that were read already: `offset` is ignored (S18).
     #[error("the vendor repeats itself at row {0}: it does not page this query")]
     Repeats(u32),
+    /// A page holds bars of the pages before it: the vendor's rows moved between two pages, or have no order. As many
+    /// as came twice may never have come.
+    #[error(
+        "the page at row {0} holds bars of the pages before it: rows moved between two pages, and some may be missing"
+    )]
+    Moved(u32),
     /// More than [`PAGES_MAX`] pages or [`QUERY_ROWS_MAX`] rows.
     #[error("the answer does not end: {0} rows so far")]
     Endless(usize),
@@ -131,10 +137,11 @@ impl Pages {
     /// When the vendor repeats itself or does not end.
     pub fn add(mut self, page: Page) -> Result<Next, PageError> {
         let read = page.rows();
-        let mut news = 0;
+        let (mut news, mut again) = (0, 0);
         for (symbol, candles) in page.options {
             let bars = self.by_symbol.entry(symbol).or_default();
             let known = bars.len();
+            again += overlap(bars, &candles);
             bars.extend(candles.into_iter().map(|candle| (candle, false)));
             // B6: the same bar twice is one bar; another value for it is kept and flagged. The sort is stable, so the
             // later one comes later; bars come in order, or in the reverse of it, which makes it quick.
@@ -153,6 +160,9 @@ impl Pages {
         }
         if self.pages > 0 && read > 0 && news == 0 {
             return Err(PageError::Repeats(self.next));
+        }
+        if again > 0 {
+            return Err(PageError::Moved(self.next));
         }
         self.rows += news;
         self.pages += 1;
@@ -179,6 +189,12 @@ impl Pages {
     pub fn query(&self) -> &Query {
         &self.query
     }
+}
+
+/// How many of these bars stand in earlier pages. Those are sorted by date.
+fn overlap(earlier: &[Bar], candles: &[Candle]) -> usize {
+    let is_known = |candle: &&Candle| earlier.binary_search_by_key(&candle.date, |(bar, _)| bar.date).is_ok();
+    if earlier.is_empty() { 0 } else { candles.iter().filter(is_known).count() }
 }
 
 impl Whole {
@@ -280,11 +296,18 @@ mod tests {
         };
         let flaw = (other.date, Flaw::TwoValues);
         assert_eq!(whole.history_of(&symbol), Some(History::Bars(vec![earlier.clone(), other.clone()], vec![flaw])));
-        // On a later page as well.
-        let one = Pages::new(expiry()).add(page(first, More::At(1))).unwrap();
-        let Next::Ask(pages, 1) = one else { panic!("it said there is more") };
-        let two = pages.add(page(vec![other.clone(), earlier.clone()], More::End)).unwrap();
-        let Next::Done(mut whole) = two else { panic!("it said that is all") };
-        assert_eq!(whole.history_of(&symbol), Some(History::Bars(vec![earlier, other], vec![flaw])));
+    }
+
+    #[test]
+    fn a_page_that_overlaps_the_one_before_means_that_rows_moved_and_some_may_be_missing() {
+        // F-B6, F-S18: rows 1 and 2, then 2 and 3 of what has no order: nobody knows of a row 4.
+        let bars = |days: &[i8]| {
+            let each = days.iter().map(|day| bar("BTC-17APR24-60000-C", *day).1[0].clone());
+            vec![(Symbol::new("BTC-17APR24-60000-C"), each.collect())]
+        };
+        let first = Page { options: bars(&[1, 2]), more: More::At(2) };
+        let Next::Ask(pages, 2) = Pages::new(expiry()).add(first).unwrap() else { panic!("it said there is more") };
+        let second = Page { options: bars(&[3, 2]), more: More::End };
+        assert_eq!(pages.add(second).unwrap_err(), PageError::Moved(2));
     }
 }

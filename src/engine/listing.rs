@@ -87,12 +87,17 @@ impl Run {
                 let known: HashSet<&Symbol> = listing.names.iter().collect();
                 let news = names.iter().any(|name| !known.contains(name));
                 listing.asked.push(year);
-                listing.barren = if names.is_empty() { listing.barren + 1 } else { 0 };
+                // Years without a name count where they come before all that is named: this year may hold none yet.
+                let is_early = first_year(&listing.names).is_none_or(|first| year < first);
+                listing.barren = if names.is_empty() && is_early { listing.barren + 1 } else { 0 };
                 let ignored = names_before(&names, year);
                 if std::mem::take(&mut listing.probing) {
-                    self.ability.listing_by_year = if news { Proven::Yes } else { Proven::No };
+                    // An empty list for a year is the word of a vendor that knows years: the years before that one may
+                    // hold names all the same.
+                    let by_year = news || names.is_empty();
+                    self.ability.listing_by_year = if by_year { Proven::Yes } else { Proven::No };
                     self.batch.ability = Some(self.ability.clone());
-                    if news {
+                    if by_year {
                         listing.left = all_years(now.date().year());
                         listing.left.retain(|ask| *ask != ListingAsk::Year(year));
                     }
@@ -217,6 +222,15 @@ impl Run {
         }
         self.batch.listing = Some(compare(&self.records, &names, now, listing.requests));
     }
+}
+
+/// The earliest year in which a named option ends.
+fn first_year(names: &[Symbol]) -> Option<i16> {
+    names
+        .iter()
+        .filter_map(|name| Instrument::parse(name.as_str()).ok())
+        .map(|instrument| instrument.expiry.year())
+        .min()
 }
 
 /// Whether a year's list names options that had ended before that year: then the vendor ignored the year.

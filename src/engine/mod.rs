@@ -280,8 +280,9 @@ impl Run {
                 }
                 done = commit::finished(&mut self.committing) => self.committed(done)?,
                 orders = flight::pending(&mut self.orders) => self.obey(orders),
-                changed = stop.changed(), if self.stop.is_none() => {
-                    if changed.is_ok() && *stop.borrow() { self.stop(Stop::by_request("a signal")) }
+                // Where nobody is left who could ask, nobody does: an error here, taken in, would come again at once, for ever.
+                Ok(()) = stop.changed(), if self.stop.is_none() => {
+                    if *stop.borrow() { self.stop(Stop::by_request("a signal")) }
                 }
                 () = tokio::time::sleep(Duration::from_millis(sleep_ms.unsigned_abs())) => {}
             }
@@ -327,7 +328,12 @@ impl Run {
         }
         let exit = self.settings.on_limit == OnLimit::Exit;
         if exit || self.settings.max_wait_ms.is_some_and(|max| wait_ms > max) {
-            self.stop(Stop::at_limit(until));
+            // What has its permit is fetched first: ended now, a run with few slots would spend one on the listing, and
+            // never another.
+            if self.governor.in_flight() == 0 {
+                let slots = u32::try_from(self.requests_left()).unwrap_or(u32::MAX);
+                self.stop(Stop::at_limit(until.max(self.governor.roomy_at(now, slots.saturating_add(1)))));
+            }
             return;
         }
         // Slots open one by one where they were spent so: each of those short waits would be a line.

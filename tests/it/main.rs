@@ -13,6 +13,7 @@ mod names;
 mod notify;
 mod peer_drf;
 mod rig;
+mod simulator;
 mod store_contract;
 mod terminal;
 mod tidy;

@@ -249,6 +249,17 @@ impl Governor {
         Explanation { quota: self.memory.quota.clone(), used: u32::try_from(used).unwrap_or(u32::MAX), next_at, reason }
     }
 
+    /// When it is worth to start again for so many requests: they have slots, or half of the quota has. Where slots open
+    /// one by one, the first one would go to the listing, run after run.
+    pub fn roomy_at(&self, now: Moment, slots: u32) -> Moment {
+        let Some(quota) = &self.memory.quota else { return now };
+        let wanted = slots.min((quota.requests / 2).max(2)).min(quota.requests);
+        let used = self.used(quota, now);
+        let too_many = (used + wanted as usize).saturating_sub(quota.requests as usize);
+        let last = too_many.checked_sub(1).and_then(|place| self.log.get(self.log.len() - used + place));
+        last.map_or(now, |counted| leaves_window(counted, quota))
+    }
+
     fn grant(&mut self, now: Moment, probe: bool) -> Decision {
         if probe {
             self.memory.probed_at = Some(now);

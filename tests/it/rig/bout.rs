@@ -40,11 +40,6 @@ impl Bout {
         Rng::with_seed(self.seed)
     }
 
-    /// What the generators of this test come from.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
     /// How often it is still to be done. None when its time is over, but once it is always done.
     pub fn left(&self) -> u64 {
         let over = self.times > 0 && self.until.is_some_and(|until| Instant::now() >= until);

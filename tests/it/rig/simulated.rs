@@ -81,7 +81,7 @@ impl Drop for Simulated {
 }
 
 /// What the journal calls a request for a path.
-fn journal_words(path: &str) -> String {
+pub fn journal_words(path: &str) -> String {
     let of = |name: &str| {
         let (_, parameters) = path.split_once('?')?;
         parameters.split('&').find_map(|pair| pair.split_once('=').filter(|(its, _)| *its == name).map(|(_, v)| v))
