@@ -28,7 +28,7 @@ const STORE: i32 = 8;
 fn whatever_is_killed_of_postgres_nothing_is_lost_and_nothing_sent_meanwhile() {
     // F-B3, F-I6, F-I2, F-I5
     let mut bout = Bout::new("postgres-killed", KILLS);
-    let mut rng = Rng::with_seed(bout.seed());
+    let mut rng = bout.rng();
     // Killed by SIGKILL, what it wrote is in the system's cache; the log has everything in its order.
     let mut pg = Postgres::start();
     while bout.left() > 0 {
