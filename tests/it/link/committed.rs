@@ -84,7 +84,9 @@ fn tell(pg: &Postgres, seed: u64, cuts: u64) -> (Vec<(At, bool)>, Loss) {
             Some(ATTENTION) => {
                 desk.chainfill(&["retry", "--attention", "--store", &archive.url()]).ends_with(0);
             }
-            Some(STORE) if ended.err.contains("cannot be reached") => ended_by_a_cut += 1,
+            Some(STORE) if ended.err.contains("cannot be reached") => {
+                ended_by_a_cut += 1;
+            }
             _ => panic!("{:?}\n{}\n{:?}\n{}", ended.code, ended.said(), scissors.made(), archive.last_words()),
         }
     }

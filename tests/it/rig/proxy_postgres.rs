@@ -54,8 +54,9 @@ pub struct Wire {
     statements: HashMap<Vec<u8>, Vec<u8>>,
     /// What is left to do of a cut that has begun: at the next message of this kind.
     armed: Option<(Cut, Side, u8)>,
-    /// Whether the transaction writes a batch.
+    /// Whether the transaction writes a batch, and whether its COMMIT has passed.
     is_batch: bool,
+    is_over: bool,
 }
 
 /// How many messages a cut at a message may be away: a run's start has fewer, and some commits after it.
@@ -86,6 +87,7 @@ impl Scissors {
             statements: HashMap::new(),
             armed: None,
             is_batch: false,
+            is_over: false,
         })
     }
 
@@ -192,10 +194,13 @@ impl Wire {
             self.is_started = true;
             return None;
         }
+        let (kind, body) = (message[0], &message[5..]);
+        if from == Side::Program && self.is_over && matches!(kind, b'Q' | b'P' | b'B') {
+            (self.is_batch, self.is_over) = (false, false);
+        }
         if let Some(cut) = self.scissors.lock().message() {
             return Some(cut);
         }
-        let (kind, body) = (message[0], &message[5..]);
         if let Some((cut, side, awaited)) = self.armed
             && (side, awaited) == (from, kind)
         {
@@ -209,10 +214,11 @@ impl Wire {
         if sql.starts_with(b"BEGIN") {
             self.is_batch = false;
         }
-        self.is_batch |= sql.windows(7).any(|word| word == b"beat_at") && sql.starts_with(b"UPDATE");
+        self.is_batch |= sql.starts_with(b"UPDATE chainfill_lease SET beat_at");
         if sql != b"COMMIT" {
             return None;
         }
+        self.is_over = true;
         let cut = self.scissors.lock().commit()?;
         match (cut.at, kind) {
             (At::Torn, b'B') => self.armed = Some((cut, Side::Program, AT_ONCE)),
