@@ -40,7 +40,10 @@ fn cut_around_commit_nothing_is_lost_or_doubled() {
         std::thread::scope(|scope| {
             for (seed, cuts) in shares {
                 let (pg, ends) = (&pg, &ends);
-                scope.spawn(move || ends.lock().unwrap().push(tell(pg, seed, cuts)));
+                scope.spawn(move || {
+                    let end = tell(pg, seed, cuts);
+                    ends.lock().unwrap().push(end);
+                });
             }
         });
         for (made, loss) in ends.into_inner().unwrap() {

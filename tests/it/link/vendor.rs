@@ -48,7 +48,10 @@ fn whatever_happens_to_answers_on_their_way_nothing_is_lost_or_made_up() {
         std::thread::scope(|scope| {
             for (seed, times) in shares {
                 let ends = &ends;
-                scope.spawn(move || ends.lock().unwrap().push(tell(seed, times)));
+                scope.spawn(move || {
+                    let end = tell(seed, times);
+                    ends.lock().unwrap().push(end);
+                });
             }
         });
         for (made, loss) in ends.into_inner().unwrap() {
