@@ -27,6 +27,7 @@ fn every_law_holds_in_every_story() {
     let began = Instant::now();
     while bout.left() > 0 {
         let seed = rng.u64(..);
+        println!("story {seed}"); // one that hangs has no other way to be named
         let told = stage::tell(&Story::of(seed));
         stories += 1;
         runs += told.runs;

@@ -172,7 +172,7 @@ fn blow(rng: &mut Rng) -> Blow {
         17 => Blow::Limits(vec![rate(rng)]),
         18 if rng.bool() => Blow::VendorRestarted,
         18 => Blow::KeyShared { requests: rng.u32(1..60) },
-        _ => Blow::Faults(*pick::<&str>(rng, &WEATHER)),
+        _ => Blow::Faults(pick::<&str>(rng, &WEATHER)),
     }
 }
 
