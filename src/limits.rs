@@ -219,6 +219,13 @@ pub const STORE_TRIES_MAX: u32 = 5;
 /// Longest wait for a lock of another program in PostgreSQL.
 pub const PG_LOCK_MS_MAX: u64 = 30_000;
 
+/// How long a transaction in PostgreSQL may wait for its run: less than the lease lives, so that whoever takes it over
+/// finds its row free (P6).
+pub const PG_IDLE_MS_MAX: u64 = 20_000;
+
+/// How long PostgreSQL may take for one call of a run: longer than a lock may be waited for. Then it counts as away (B3).
+pub const PG_ANSWER_MS_MAX: u64 = 60_000;
+
 /// How long a connection to PostgreSQL may be silent before it is probed, and how long unanswered before it is given up.
 pub const PG_SILENCE_MS_MAX: u64 = 30_000;
 
@@ -434,6 +441,7 @@ pub const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
+const _: () = assert!(PG_IDLE_MS_MAX.cast_signed() < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
 const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
 const _: () = assert!(CONTROL_MS < STOP_MS_MAX);

@@ -2,6 +2,6 @@
 
 mod call;
 mod cooldown;
-mod crowd;
+pub mod crowd;
 mod ended;
 mod killed;

@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod dashboard;
 mod engine;
+mod link;
 mod machines;
 mod names;
 mod notify;

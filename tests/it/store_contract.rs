@@ -46,6 +46,8 @@ pub(crate) use contract;
 
 contract!(
     a_batch_committed_again_changes_nothing,
+    an_answer_applied_in_any_order_any_number_of_times_leaves_the_tables_identical,
+    what_is_refused_leaves_nothing_of_it_behind,
     tallies_and_row_counts_are_true_after_every_commit,
     a_changed_bar_is_told_with_old_and_new,
     every_digit_is_kept,
@@ -108,7 +110,7 @@ async fn shown(store: &dyn Store) -> String {
 }
 
 async fn a_batch_committed_again_changes_nothing(home: &Home) {
-    // F-B2, F-B1 (I3): the connection is cut during COMMIT, and nobody knows whether it was written.
+    // F-B2, F-B1, F-I3: the connection is cut during COMMIT, and nobody knows whether it was written.
     let store = home.store().await;
     let epoch = begun(&*store).await;
     list(&*store, epoch, &[A, B, C], T0).await;
@@ -142,6 +144,44 @@ async fn a_batch_committed_again_changes_nothing(home: &Home) {
             assert_eq!(home.ask(&format!("SELECT count(*) AS c FROM {table}")).await, [rows], "{table}");
         }
     }
+}
+
+async fn an_answer_applied_in_any_order_any_number_of_times_leaves_the_tables_identical(home: &Home) {
+    // F-I3: each answer again, in this batch and in others, alone and together with the rest.
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A, B, C], T0).await;
+    let answers = [bars(A, &["2024-04-01", "2024-04-02"]), news(B, no_bars(B), vec![], T0), bars(C, &["2024-03-01"])];
+    store.commit(epoch, &of_options(answers.to_vec())).await.unwrap();
+    let before = shown(&*store).await;
+    let (mut twice, mut backwards) = ([&answers[..], &answers].concat(), answers.to_vec());
+    backwards.reverse();
+    twice.push(answers[0].clone());
+    for again in [vec![answers[0].clone()], backwards, twice, vec![answers[1].clone()], answers.to_vec()] {
+        for _ in 0..3 {
+            store.commit(epoch, &of_options(again.clone())).await.unwrap();
+            assert_eq!(shown(&*store).await, before);
+        }
+    }
+    is_true(&*store).await;
+}
+
+async fn what_is_refused_leaves_nothing_of_it_behind(home: &Home) {
+    // F-I2, F-I7: candles, ledger, journal and notes of one batch are there together, or none of them is.
+    let store = home.store().await;
+    let first = begun(&*store).await;
+    list(&*store, first, &[A, B], T0).await;
+    let second = store.begin(&facts::wish(2, |_| Some(false))).await.unwrap();
+    let before = shown(&*store).await;
+    let mut batch = of_options(vec![bars(A, &["2024-04-01"]), news(B, no_bars(B), vec![], T0)]);
+    batch.sent = vec![attempt(1, T0)];
+    batch.action = Some("retry".to_owned());
+    batch.progress = Some("{}".to_owned());
+    assert!(store.commit(first, &batch).await.is_err(), "its lease is another's");
+    assert_eq!(shown(&*store).await, before);
+    store.commit(second, &batch).await.unwrap();
+    assert_ne!(shown(&*store).await, before);
+    is_true(&*store).await;
 }
 
 async fn tallies_and_row_counts_are_true_after_every_commit(home: &Home) {

@@ -51,9 +51,9 @@ pub(super) const LINES_OF: &str = "SELECT symbol, currency, state, row_count, fi
 
 /// Everything that a run needs.
 pub(super) async fn load(link: &mut Link, counted_since: Moment) -> Result<Loaded, Trouble> {
-    let [begin, _, memory, counted_sql, listing_sql, run_sql, commit] =
-        link.prepare_all([BEGIN, LEDGER, MEMORY, COUNTED, LISTING, RUNS, COMMIT]).await?;
-    link.client.execute(&begin, &[]).await?;
+    let [memory, counted_sql, listing_sql, run_sql, commit] =
+        link.prepare_all([MEMORY, COUNTED, LISTING, RUNS, COMMIT]).await?;
+    link.begin(BEGIN).await?;
     let records = ledger(link).await?;
     let most = i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX);
     let mut pipeline = link.pipeline();
@@ -77,12 +77,10 @@ pub(super) async fn load(link: &mut Link, counted_since: Moment) -> Result<Loade
 
 /// Every option of the ledger, by symbol.
 pub(super) async fn ledger(link: &mut Link) -> Result<Vec<OptionRecord>, Trouble> {
-    let statement = link.prepare(LEDGER).await?;
     let mut records = Vec::new();
     {
         // Row by row: all rows of the wire beside all lines would be the most memory that a run ever takes.
-        let none: [i64; 0] = [];
-        let mut rows = pin!(link.client.query_raw(&statement, none).await?);
+        let mut rows = pin!(link.rows(LEDGER).await?);
         let mut lines = Lines::default();
         while let Some(row) = rows.try_next().await? {
             records.push(record(&row, &mut lines)?);
@@ -98,7 +96,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
     let [begin, memory, numbers, due, tallies, counted_sql, listing_sql, run_sql, commit] =
         link.prepare_all([BEGIN, MEMORY, NUMBERS, DUE, TALLIES, COUNTED, LISTING, RUNS, COMMIT]).await?;
     let mut pipeline = link.pipeline();
-    pipeline.add(&begin, vec![]);
+    pipeline.begin(&begin);
     pipeline.add(&memory, vec![]);
     pipeline.add(&numbers, vec![]);
     pipeline.add(&due, vec![&now.0]);
@@ -138,8 +136,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
 pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(), Trouble> {
     let sql = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, symbol \
          FROM cryptodatadownload_options_daily ORDER BY symbol COLLATE \"C\", date";
-    let none: [i64; 0] = [];
-    let mut rows = pin!(link.client.query_raw(sql, none).await?);
+    let mut rows = pin!(link.rows(sql).await?);
     let mut symbol = Symbol::new("");
     while let Some(row) = rows.try_next().await? {
         let name = row.try_get::<_, Option<&str>>(7)?.unwrap_or_default();
@@ -157,7 +154,7 @@ pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(),
 /// One option's bars, by date.
 pub(super) async fn history(link: &mut Link, symbol: &Symbol) -> Result<Vec<Candle>, Trouble> {
     let statement = link.prepare(BARS_OF).await?;
-    let rows = link.client.query(&statement, &[&[symbol.as_str()].as_slice()]).await?;
+    let rows = link.query(&statement, &[&[symbol.as_str()].as_slice()]).await?;
     let odd = |what| Trouble::odd(format!("{symbol}: {what}"));
     rows.iter().map(|row| bar(row).map_err(odd)).collect()
 }
@@ -221,7 +218,7 @@ pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
 
 /// What is kept under a name.
 pub(super) async fn memory<T: DeserializeOwned>(link: &Link, name: &str) -> Result<Option<T>, Trouble> {
-    remembered(&link.client.query(MEMORY, &[]).await?, name)
+    remembered(&link.ask(MEMORY, &[]).await?, name)
 }
 
 fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>, Trouble> {

@@ -178,7 +178,8 @@ impl Archive<'_> {
         for attempt in self.sent() {
             let counts = journaled.entry(attempt.query).or_default();
             counts.0 += 1;
-            counts.1 += u64::from(!["", "unknown"].contains(&attempt.outcome.as_str()));
+            // Where no answer came the request may have been lost on its way.
+            counts.1 += u64::from(!["", "unknown", "no_answer"].contains(&attempt.outcome.as_str()));
         }
         for (query, count) in served {
             let (left, _) = journaled.get(query).copied().unwrap_or_default();
