@@ -59,6 +59,7 @@ contract!(
     what_nobody_asked_for_is_not_open,
     the_audit_goes_by_symbol_and_date,
     a_batch_may_speak_of_one_option_twice,
+    a_batch_of_more_rows_than_a_statement_has_parameters_is_one_batch,
 );
 
 const A: &str = "ETH-12APR24-3100-C";
@@ -428,6 +429,23 @@ async fn the_audit_goes_by_symbol_and_date(home: &Home) {
     let all: Vec<_> = audited(&*store).await.into_iter().map(|(symbol, bar)| (symbol, bar.date)).collect();
     assert_eq!(all.len(), 40 * 28);
     assert!(all.is_sorted() && loaded(&*store).await.records.is_sorted_by_key(|record| record.symbol.clone()));
+}
+
+async fn a_batch_of_more_rows_than_a_statement_has_parameters_is_one_batch(home: &Home) {
+    // F-B7: PostgreSQL takes 65,535 parameters, SQLite 32,766; a bar has eight values.
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A], T0).await;
+    let mut date = jiff::civil::Date::constant(1980, 1, 1);
+    let mut dates = Vec::new();
+    for _ in 0..12_000 {
+        dates.push(date.to_string());
+        date = date.tomorrow().unwrap();
+    }
+    let dates: Vec<&str> = dates.iter().map(String::as_str).collect();
+    let done = store.commit(epoch, &of_options(vec![bars(A, &dates)])).await.unwrap();
+    assert_eq!((done.options[0].inserted, done.options[0].record.row_count), (12_000, 12_000));
+    assert_eq!(is_true(&*store).await[0].rows, 12_000);
 }
 
 async fn a_batch_may_speak_of_one_option_twice(home: &Home) {
