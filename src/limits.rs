@@ -181,6 +181,14 @@ pub const STOP_WAIT_MS_MAX: u64 = 30_000;
 /// How long `pause`, `resume`, `pace` and `retry` wait until the run has taken the order: it looks each second.
 pub const ORDER_WAIT_MS_MAX: u64 = 10_000;
 
+/// What a bar and an option take on the disk, indexes included and rounded up, to say how much room is needed (B11);
+/// and bars of an option where none is stored yet.
+pub const ROW_BYTES_STORED: u64 = 300;
+/// See [`ROW_BYTES_STORED`].
+pub const OPTION_BYTES_STORED: u64 = 1_000;
+/// See [`ROW_BYTES_STORED`].
+pub const ROWS_OPTION_TYPICAL: u64 = 15;
+
 /// Pause between two tries to reach a store that went away, first and longest (B3).
 pub const STORE_RETRY_MS_FIRST: u64 = 250;
 /// See [`STORE_RETRY_MS_FIRST`].
