@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod bout;
+pub mod canary;
 pub mod certificate;
 pub mod drf;
 pub mod home;
