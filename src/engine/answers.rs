@@ -3,7 +3,7 @@
 use super::Run;
 use super::flight::{Departure, Landing};
 use super::queue::{Ask, Work};
-use crate::domain::answer::{History, Next, Page, Pages, Query, Whole};
+use crate::domain::answer::{History, Next, Page, PageError, Pages, Query, Whole};
 use crate::domain::event::Event;
 use crate::domain::governor::Returned;
 use crate::domain::instrument::Symbol;
@@ -109,8 +109,17 @@ impl Run {
             }
             Ok(Next::Done(whole)) => self.take_whole(whole, now),
             Err(error) => {
+                // A bar that is added while pages are read moves them once: a second look is cheaper than each option.
+                let looks_again = matches!(error, PageError::Moved(_)) && restarts == 0;
                 let fault = Fault::Pages { what: format!("{}: {error}", query.label()) };
-                self.failed(Work::bars(query), &fault, now);
+                if looks_again {
+                    let (why, class) = (fault.to_string(), fault.class());
+                    self.tell(Event::Failed { query: query.label(), why, class, again_at: now });
+                    self.queue.push_first(Work { restarts: 1, ..Work::bars(query) });
+                    return;
+                }
+                // It counts: pages that never fit together would else be read for ever.
+                self.failed(Work { restarts: restarts + 1, ..Work::bars(query) }, &fault, now);
             }
         }
     }
