@@ -132,7 +132,7 @@ impl Transport for Http {
 }
 
 fn base_url(text: &str) -> Result<Url, HttpError> {
-    let mut base = Url::parse(text).map_err(|error| HttpError::NotAUrl(text.to_owned(), error.to_string()))?;
+    let mut base = Url::parse(text).map_err(|error| HttpError::NotAUrl(plain(text).to_owned(), error.to_string()))?;
     let bad = |why: &str| Err(HttpError::NotAUrl(without_secrets(&base), why.to_owned()));
     if !base.username().is_empty() || base.password().is_some() {
         return bad("it holds a user name; the key belongs into CRYPTODATADOWNLOAD_API_KEY");
@@ -150,6 +150,11 @@ fn base_url(text: &str) -> Result<Url, HttpError> {
         base.set_path(&format!("{}/", base.path())); // without the slash, joining drops the last part
     }
     Ok(base)
+}
+
+/// A text that is no URL, where it cannot hold a name, a password or a query: a key may have been put there (I9).
+fn plain(text: &str) -> &str {
+    if text.contains(['@', '?', '#']) { "(not shown: it may hold a secret)" } else { text }
 }
 
 fn without_secrets(url: &Url) -> String {
@@ -205,6 +210,8 @@ mod tests {
             "ftp://x/",
             "nonsense",
             "https://u:p@x/",
+            "https://u:p@",
+            "https://x:y/?a=u:p",
             "https://x/?a=b",
         ] {
             let error = Http::new(bad, None, 4).unwrap_err().to_string();

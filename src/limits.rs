@@ -364,6 +364,9 @@ pub const SCREEN_NEWS_MAX: usize = 64;
 /// Answers after which a pace is told: fewer say nothing.
 pub const PACE_ANSWERS_MIN: u64 = 10;
 
+/// Digits of a number that a store keeps in JSON: a thousand terabytes, and milliseconds for thirty thousand years.
+pub const KEPT_DIGITS_MAX: usize = 15;
+
 /// Plans and retries in a row behind which the last backfill is still looked for.
 pub const ERRANDS_PASSED_MAX: usize = 50;
 

@@ -12,6 +12,7 @@ use crate::domain::governor::{Explanation, Governor, Pace};
 use crate::domain::health::LastRun;
 use crate::domain::instrument::Symbol;
 use crate::domain::journal::{JournalLine, Story};
+use crate::domain::kept;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
 use crate::domain::run::{Ending, Epoch};
@@ -117,7 +118,8 @@ async fn shifts(
 
 /// How far a run is or was, in the viewer's time. A newer or older program's words are no reason to show nothing.
 fn progress(run: &RunRow, from: &Vantage) -> Option<Progress> {
-    let progress: Progress = serde_json::from_str(run.progress.as_deref()?).ok()?;
+    // A newer or older program's words are no reason to show nothing.
+    let progress: Progress = kept::read(run.progress.as_deref()?).ok()?;
     Some(progress.moved(from.shift_ms(&run.identity.frame())))
 }
 

@@ -144,11 +144,8 @@ async fn serve(
         Ok(opened) => opened,
         Err(what) => return drop(tell.send(Err(what))),
     };
-    let Settings { store, address, name, token, tz, is_beside_run, from } = settings;
-    let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), from));
-    let guard = guard::Guard::new(&address, name, token);
-    let (steady, start) = (SystemClock::start(), secret::random());
-    let desk = Arc::new(Desk { watcher: watcher.clone(), guard, from, steady, tz, is_beside_run, start });
+    let desk = Desk::new(settings);
+    let watcher = desk.watcher.clone();
     let looking = tokio::spawn(watcher.clone().watch());
     drop(tell.send(Ok(at)));
     let (close, closed) = watch::channel(false);
@@ -158,6 +155,23 @@ async fn serve(
     watcher.end().await;
     close.send_replace(true);
     let _ = tokio::time::timeout(Duration::from_millis(DASHBOARD_END_MS_MAX), serving).await;
+}
+
+/// Everything that a dashboard answers, behind its guard and without a door; and the token that its page shows.
+pub fn routes(settings: Settings) -> (Router, String) {
+    let desk = Desk::new(settings);
+    let page_token = desk.guard.page_token.clone();
+    (router(desk), page_token)
+}
+
+impl Desk {
+    fn new(settings: Settings) -> Arc<Desk> {
+        let Settings { store, address, name, token, tz, is_beside_run, from } = settings;
+        let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), from));
+        let guard = guard::Guard::new(&address, name, token);
+        let (steady, start) = (SystemClock::start(), secret::random());
+        Arc::new(Desk { watcher, guard, from, steady, tz, is_beside_run, start })
+    }
 }
 
 fn router(desk: Arc<Desk>) -> Router {

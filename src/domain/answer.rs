@@ -198,13 +198,15 @@ fn overlap(earlier: &[Bar], candles: &[Candle]) -> usize {
 }
 
 impl Whole {
-    /// What the answer says of an option; `None` where the option was not asked for.
+    /// What the answer says of an option; `None` where the option was not asked for, or its bars were handed out before:
+    /// who asks twice must not hear "no data".
     pub fn history_of(&mut self, symbol: &Symbol) -> Option<History> {
         if !self.query.covers(symbol) {
             return None;
         }
-        Some(match self.by_symbol.remove(symbol) {
-            Some(bars) if !bars.is_empty() => {
+        Some(match self.by_symbol.get_mut(symbol).map(std::mem::take) {
+            Some(bars) if bars.is_empty() => return None,
+            Some(bars) => {
                 let mut flaws = Vec::new();
                 let mut candles = Vec::with_capacity(bars.len());
                 for (candle, two_values) in bars {
@@ -215,7 +217,7 @@ impl Whole {
                 }
                 History::Bars(candles, flaws)
             }
-            _ => History::Empty(Empty(())),
+            None => History::Empty(Empty(())),
         })
     }
 
@@ -259,6 +261,7 @@ mod tests {
         let Next::Done(mut whole) = pages.add(Page::default()).unwrap() else { panic!("it said that is all") };
         let has = Symbol::new("BTC-17APR24-60000-C");
         assert!(matches!(whole.history_of(&has), Some(History::Bars(bars, _)) if bars.len() == 1));
+        assert_eq!(whole.history_of(&has), None, "who asks twice must not hear of no data");
         assert!(matches!(whole.history_of(&Symbol::new("BTC-17APR24-60000-P")), Some(History::Empty(_))));
         assert_eq!(whole.history_of(&Symbol::new("BTC-18APR24-60000-P")), None, "it was not asked for");
     }

@@ -27,7 +27,7 @@ pub fn duration(requests: u64, quota: Option<&Quota>, used: u32, pace_ms: i64) -
         Some(quota) => {
             let span = windows(requests, quota.requests, quota.window_ms, used, pace_ms);
             // A raised or lowered quota, a slow vendor: a tenth either way is what runs were seen to differ by.
-            Range { low_ms: span, high_ms: span + span / 10 }
+            Range { low_ms: span, high_ms: span.saturating_add(span / 10) }
         }
         None => Range {
             low_ms: requests.saturating_mul(pace_ms),
@@ -106,7 +106,7 @@ fn windows(requests: i64, per_window: u32, window_ms: i64, used: u32, pace_ms: i
     let full = later.div_euclid(per_window) + i64::from(later % per_window != 0);
     let last = later - (full - 1) * per_window;
     // Where the pace is slower than the quota, the pace alone tells.
-    (full.saturating_mul(window_ms) + last.saturating_mul(pace_ms)).max(burst)
+    full.saturating_mul(window_ms).saturating_add(last.saturating_mul(pace_ms)).max(burst)
 }
 
 impl Range {

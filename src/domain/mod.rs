@@ -12,6 +12,7 @@ pub mod governor;
 pub mod health;
 pub mod instrument;
 pub mod journal;
+pub mod kept;
 pub mod latency;
 pub mod ledger;
 pub mod listing;

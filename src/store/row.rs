@@ -8,6 +8,7 @@ use crate::domain::ability::Ability;
 use crate::domain::candle::Print;
 use crate::domain::governor::Memory;
 use crate::domain::instrument::{Currency, Instrument, Symbol};
+use crate::domain::kept;
 use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
@@ -103,7 +104,7 @@ pub(super) fn order_text(order: &Order) -> String {
 
 /// The way back. What a newer program left is told, so that nobody waits for it.
 pub(super) fn order_of(text: &str) -> Order {
-    serde_json::from_str(text).unwrap_or_else(|_| Order::Unread(text.to_owned()))
+    kept::read(text).unwrap_or_else(|_| Order::Unread(text.to_owned()))
 }
 
 /// Options that a run would ask for now, of the currencies that were ever asked for. `due`: those that can bring news

@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod dashboard;
 mod engine;
+mod fuzz;
 mod link;
 mod machines;
 mod names;

@@ -174,7 +174,9 @@ pub struct Governor {
 impl Governor {
     /// A governor that goes on where the last one stopped. `log`: the requests that the vendor may still
     /// count, oldest first, from the journal; those with an unknown outcome included.
-    pub fn new(pace: Pace, memory: Memory, log: impl IntoIterator<Item = Counted>) -> Governor {
+    pub fn new(pace: Pace, mut memory: Memory, log: impl IntoIterator<Item = Counted>) -> Governor {
+        // No vendor has such a quota: kept, it would let nothing go, and nothing would end that (I10).
+        memory.quota.take_if(|quota| quota.requests == 0 || quota.window_ms <= 0);
         let mut log: VecDeque<Counted> = log.into_iter().collect();
         log.make_contiguous().sort_by_key(|counted| counted.done);
         let trusted = memory.quota.as_ref().is_some_and(|quota| quota.evidence == Evidence::Matched);
@@ -354,7 +356,7 @@ impl Governor {
         let in_cooldown = self.memory.cooldown_until.is_some_and(|until| permit.granted < until && now < until);
         let wait_s = wait_s.filter(|wait| *wait >= 0).map(|wait| wait.min(RETRY_AFTER_S_MAX));
         if !in_cooldown {
-            self.memory.refusals += 1;
+            self.memory.refusals = self.memory.refusals.saturating_add(1);
             if by_throttle {
                 match wait_s {
                     Some(wait_s) => self.learn(permit, now, wait_s, &mut lessons),

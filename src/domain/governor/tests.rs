@@ -256,3 +256,14 @@ fn a_limit_met_late_and_at_a_steady_pace_is_not_taken_for_a_second() {
     let quota = governor.memory().quota.clone();
     assert!(seen.refused_at.len() <= 2, "{:?} {quota:?} {:?}", seen.refused_at, seen.lessons);
 }
+
+#[test]
+fn a_stored_quota_of_nothing_hinders_nobody() {
+    // F-I10, F-B13
+    let quota = Quota { requests: 0, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) };
+    for quota in [quota.clone(), Quota { requests: 5, window_ms: 0, ..quota }] {
+        let memory = Memory { quota: Some(quota), ..Memory::default() };
+        let mut governor = Governor::new(FAST, memory, []);
+        assert!(matches!(governor.poll(Moment(1)), Decision::Go(_)));
+    }
+}

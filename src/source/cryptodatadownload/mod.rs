@@ -3,6 +3,7 @@
 //! In 2025 a query named one option; in 2026 it may name an expiry and pages. Sources: the vendor's own
 //! Swagger pages and three published client scripts; nothing here was tried against the live vendor.
 
+mod named;
 mod number;
 mod status;
 mod wire;

@@ -67,6 +67,10 @@ fn only_a_whole_empty_list_is_no_data() {
         "{\"result\":[]}}",
         "{\"result\":[null]}",
         "{\"result\":[[]]}",
+        // Values without names are no answer, in whatever order they come.
+        "[[],null,null]",
+        "[[],[false,null],null]",
+        "{\"result\":[],\"pagination\":[false,null]}",
     ] {
         assert!(read(200, body).is_err(), "{body}");
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::named::Named;
 use super::number;
 use super::status::{other_option, quoted, shortened};
 use crate::domain::answer::{More, Page, Query};
@@ -34,8 +35,8 @@ struct Envelope<'a> {
 #[derive(Deserialize)]
 struct Bars<'a> {
     #[serde(borrow)]
-    result: Vec<Row<'a>>,
-    pagination: Option<Pagination>,
+    result: Vec<Named<Row<'a>>>,
+    pagination: Option<Named<Pagination>>,
     #[serde(rename = "detail")]
     _detail: Option<IgnoredAny>,
 }
@@ -86,7 +87,7 @@ pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
     let (rows, pagination) = rows(body)?;
     let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
     let mut page = Page { options: Vec::new(), more: more(pagination.as_ref()) };
-    for row in rows {
+    for Named(row) in rows {
         let place = match places.get(&row.symbol) {
             Some(place) => *place,
             None => {
@@ -108,9 +109,9 @@ pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
 
 /// The rows as they stand there. A good answer is read in one go; any other is read again, piece by piece, to say
 /// what is wrong with it.
-fn rows(body: &[u8]) -> Result<(Vec<Row<'_>>, Option<Pagination>), Fault> {
-    if let Ok(Bars { result, pagination, .. }) = serde_json::from_str(text_of(body)?) {
-        return Ok((result, pagination));
+fn rows(body: &[u8]) -> Result<(Vec<Named<Row<'_>>>, Option<Pagination>), Fault> {
+    if let Ok(Named(Bars { result, pagination, .. })) = serde_json::from_str(text_of(body)?) {
+        return Ok((result, pagination.map(|Named(pagination)| pagination)));
     }
     let (result, pagination) = envelope(body)?;
     let rows = serde_json::from_str(result.get()).map_err(|error| other_fields(&error))?;
@@ -132,7 +133,7 @@ fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
     if start.starts_with('<') {
         return Err(malformed("it is a page of HTML", body));
     }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
+    let Named(envelope): Named<Envelope<'_>> = serde_json::from_str(text).map_err(|error| {
         malformed(if error.is_eof() { "it is cut off" } else { "it is not the documented JSON" }, body)
     })?;
     let Some(result) = envelope.result else {
@@ -146,7 +147,8 @@ fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
     }
     let pagination = match envelope.pagination {
         Some(raw) if raw.get() != "null" => {
-            Some(serde_json::from_str(raw.get()).map_err(|error| other_fields(&error))?)
+            let Named(pagination) = serde_json::from_str(raw.get()).map_err(|error| other_fields(&error))?;
+            Some(pagination)
         }
         _ => None,
     };

@@ -13,6 +13,7 @@ use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
 use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::kept;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::domain::vantage::Beat;
@@ -205,7 +206,7 @@ pub(super) fn run(rows: &[Row]) -> Result<Option<RunRow>, Trouble> {
 
 /// A run, from the columns of [`RUNS`].
 pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
-    let identity = serde_json::from_str(row.try_get(1)?);
+    let identity = kept::read(row.try_get(1)?);
     let ended = row.try_get::<_, Option<i64>>(3)?.zip(row.try_get(4)?);
     Ok(RunRow {
         epoch: Epoch(row.try_get(0)?),
@@ -225,7 +226,7 @@ fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>
     let Some(row) = rows.iter().find(|row| row.try_get(0).is_ok_and(|found: &str| found == name)) else {
         return Ok(None);
     };
-    let value = serde_json::from_str(row.try_get(1)?);
+    let value = kept::read(row.try_get(1)?);
     value.map(Some).map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
 }
 

@@ -29,6 +29,7 @@ use super::{
 use crate::domain::candle::Candle;
 use crate::domain::coverage::ExpiryCover;
 use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::kept;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use file::File;
@@ -206,7 +207,7 @@ impl SqliteStore {
 fn memory<T: DeserializeOwned>(connection: &Connection, name: &str) -> Result<Option<T>, Trouble> {
     let sql = "SELECT value FROM chainfill_memory WHERE name = ?1";
     let value: Option<String> = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
-    let read = |value: String| serde_json::from_str(&value);
+    let read = |value: String| kept::read(&value);
     value.map(read).transpose().map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
 }
 

@@ -9,6 +9,7 @@ use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
 use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::kept;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::domain::vantage::Beat;
@@ -142,7 +143,7 @@ pub(super) fn run_row(row: &Row<'_>) -> Result<RunRow, Trouble> {
     let ended = row.get::<_, Option<i64>>(3)?.zip(row.get(4)?).map(|(at, ending)| (Moment(at), ending));
     Ok(RunRow {
         epoch: Epoch(row.get(0)?),
-        identity: serde_json::from_str(&identity).map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
+        identity: kept::read(&identity).map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
         // By the run's own clock: a file has none.
         beat: Beat::At(Moment(row.get(2)?)),
         ended,
