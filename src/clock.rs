@@ -24,9 +24,9 @@ impl SystemClock {
         SystemClock { wall_ms: wall_ms(), boot_ms: boot_ms() }
     }
 
-    /// The boot clock at the anchor.
-    pub fn started_boot_ms(&self) -> i64 {
-        self.boot_ms
+    /// The wall clock less the boot clock, as it was at the anchor: what all times of this clock are measured against.
+    pub fn offset_ms(&self) -> i64 {
+        self.wall_ms - self.boot_ms
     }
 }
 

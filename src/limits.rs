@@ -23,6 +23,9 @@ pub const PAGE_ROWS: u32 = 5_000;
 /// Most pages that one query may take: 152 options of 400 days at one tenth of the page size.
 pub const PAGES_MAX: u32 = 128;
 
+/// Queries that wait to be tried again with some of their pages read: a page of 5,000 bars takes half a megabyte.
+pub const BEGUN_QUERIES_MAX: usize = 8;
+
 /// Most rows that one query may hold in memory before it is committed.
 pub const QUERY_ROWS_MAX: usize = 120_000;
 
@@ -120,6 +123,9 @@ pub const UNKNOWN_DELAY_MS: i64 = 1_000;
 /// Longest wait that a `Retry-After` is believed for: no window of the vendor's throttle is longer (T2).
 pub const RETRY_AFTER_S_MAX: i64 = 86_400;
 
+/// A smaller step of the wall clock is none to somebody who looks: two clocks are never read at the same instant.
+pub const CLOCK_STEP_MS_MIN: i64 = 1_000;
+
 /// Runs whose clock is looked up when their requests are counted again; older ones are taken to have had the last one's.
 pub const RUNS_SHIFTED_MAX: usize = 64;
 
@@ -175,6 +181,14 @@ pub const STOP_WAIT_MS_MAX: u64 = 30_000;
 /// How long `pause`, `resume`, `pace` and `retry` wait until the run has taken the order: it looks each second.
 pub const ORDER_WAIT_MS_MAX: u64 = 10_000;
 
+/// What a bar and an option take on the disk, indexes included and rounded up, to say how much room is needed (B11);
+/// and bars of an option where none is stored yet.
+pub const ROW_BYTES_STORED: u64 = 300;
+/// See [`ROW_BYTES_STORED`].
+pub const OPTION_BYTES_STORED: u64 = 1_000;
+/// See [`ROW_BYTES_STORED`].
+pub const ROWS_OPTION_TYPICAL: u64 = 15;
+
 /// Pause between two tries to reach a store that went away, first and longest (B3).
 pub const STORE_RETRY_MS_FIRST: u64 = 250;
 /// See [`STORE_RETRY_MS_FIRST`].
@@ -213,6 +227,13 @@ pub const STORE_TRIES_MAX: u32 = 5;
 /// Longest wait for a lock of another program in PostgreSQL.
 pub const PG_LOCK_MS_MAX: u64 = 30_000;
 
+/// How long a transaction in PostgreSQL may wait for its run: less than the lease lives, so that whoever takes it over
+/// finds its row free (P6).
+pub const PG_IDLE_MS_MAX: u64 = 20_000;
+
+/// How long PostgreSQL may take for one call of a run: longer than a lock may be waited for. Then it counts as away (B3).
+pub const PG_ANSWER_MS_MAX: u64 = 60_000;
+
 /// How long a connection to PostgreSQL may be silent before it is probed, and how long unanswered before it is given up.
 pub const PG_SILENCE_MS_MAX: u64 = 30_000;
 
@@ -230,6 +251,9 @@ pub const PG_CONNECT_MS_MAX: u64 = 10_000;
 
 /// Most options that one commit covers: bounds the transaction and its memory.
 pub const COMMIT_OPTIONS_MAX: usize = 512;
+
+/// Remarks on a run that are kept for the tail of its log.
+pub const TAIL_KEPT_MAX: usize = 64;
 
 /// Error lines of a run that are kept in memory for its closing summary.
 pub const ERRORS_KEPT_MAX: usize = 32;
@@ -428,6 +452,7 @@ pub const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
+const _: () = assert!(PG_IDLE_MS_MAX.cast_signed() < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
 const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
 const _: () = assert!(CONTROL_MS < STOP_MS_MAX);

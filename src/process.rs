@@ -3,20 +3,31 @@
 use std::fs;
 
 use crate::clock::{Clock, SystemClock};
-use crate::domain::run::Identity;
+use crate::domain::run::{Frame, Identity};
+use crate::domain::vantage::Vantage;
 
 /// Who this process is. `command`: what was called, without anything secret.
 pub fn identity(clock: &SystemClock, command: String) -> Identity {
     let pid = std::process::id();
+    let started_at = clock.now();
     Identity {
         pid,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         boot_id: boot_id(),
         pid_started: started(pid).unwrap_or(0),
-        started_at: clock.now(),
-        started_boot_ms: clock.started_boot_ms(),
+        started_at,
+        // That of the same moment, however long ago the clock was anchored.
+        started_boot_ms: started_at.0 - clock.offset_ms(),
         command,
     }
+}
+
+/// Where this process looks from, now: its clock is anchored anew at each look, so that a step of the wall clock is
+/// followed by a view that stays for days (C2).
+pub fn vantage() -> Vantage {
+    let clock = SystemClock::start();
+    let frame = Frame { boot_id: boot_id(), offset_ms: clock.offset_ms() };
+    Vantage { now: clock.now(), frame, alive }
 }
 
 /// Whether a process lives; `None` where that cannot be known from here: another host, another boot.

@@ -1,17 +1,24 @@
 //! From a store to the page that every view draws: what is kept there, and whether the process lives.
+//!
+//! What runs wrote is in their own time. Here it is brought into the viewer's, once for everybody: a verdict, an age and
+//! a countdown are then right, and a time of day is what the user's clock says, however the wall clock was stepped since
+//! a run began (C2).
 
 use std::sync::Arc;
 
 use crate::domain::ability::Ability;
+use crate::domain::governor::quota::Counted;
 use crate::domain::governor::{Explanation, Governor, Pace};
 use crate::domain::health::LastRun;
+use crate::domain::instrument::Symbol;
+use crate::domain::journal::{JournalLine, Story};
 use crate::domain::kept;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
-use crate::domain::run::Ending;
+use crate::domain::run::{Ending, Epoch};
 use crate::domain::tally::Tally;
-use crate::limits::ERRANDS_PASSED_MAX;
-use crate::process;
+use crate::domain::vantage::{Shifts, Vantage};
+use crate::limits::{ERRANDS_PASSED_MAX, RUNS_SHIFTED_MAX};
 use crate::store::{Glance, Outside, RunRow, StoreError};
 use crate::view::forecasts::RunForecasts;
 use crate::view::status::StatusPage;
@@ -23,8 +30,8 @@ pub const ERRANDS: [&str; 2] = ["plan", "retry"];
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, StoreError> {
-    let mut glance = store.glance(now).await?;
+pub async fn page(store: &Arc<dyn Outside>, from: &Vantage) -> Result<StatusPage, StoreError> {
+    let mut glance = glance(store, from).await?;
     // A plan or a retry after a backfill is no answer to what that one did, and why it ended.
     if glance.run.as_ref().is_some_and(|run| is_errand(run) && run.ended.is_some()) {
         let earlier = store.runs(ERRANDS_PASSED_MAX).await?.into_iter().find(|run| !is_errand(run));
@@ -33,14 +40,93 @@ pub async fn page(store: &Arc<dyn Outside>, now: Moment) -> Result<StatusPage, S
     Ok(StatusPage {
         store: store.place().to_owned(),
         open: glance.open,
+        retriable: retriable(&glance),
         bytes: glance.bytes,
         requests: glance.requests,
-        // A newer or older program's words are no reason to show nothing.
-        progress: glance.run.as_ref().and_then(|run| kept::read(run.progress.as_deref()?).ok()),
-        throttle: explain(&glance, now),
-        run: glance.run.as_ref().map(last_run),
+        progress: glance.run.as_ref().and_then(|run| progress(run, from)),
+        throttle: explain(&glance, from.now),
+        run: glance.run.as_ref().map(|run| last_run(run, from)),
         tallies: asked_for(glance.tallies, &glance.ability),
     })
+}
+
+/// The state of things with the throttle's times in the viewer's; a run's own line says what its times are measured
+/// against.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn glance(store: &Arc<dyn Outside>, from: &Vantage) -> Result<Glance, StoreError> {
+    let mut glance = store.glance(from.now).await?;
+    let Some(run) = &glance.run else { return Ok(glance) };
+    let kept = glance.throttle.frame.clone().unwrap_or_else(|| run.identity.frame());
+    glance.throttle = glance.throttle.moved(from.shift_ms(&kept));
+    let shifts = shifts(store, run, glance.counted.iter().map(|(epoch, _)| *epoch).min(), from).await?;
+    for (epoch, Counted { sent, done }) in &mut glance.counted {
+        let shift_ms = shifts.of(*epoch);
+        (*sent, *done) = (*sent + shift_ms, *done + shift_ms);
+    }
+    Ok(glance)
+}
+
+/// The newest requests, newest first, in the viewer's time.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn journal(store: &Arc<dyn Outside>, newest: usize, from: &Vantage) -> Result<Vec<JournalLine>, StoreError> {
+    let mut lines = store.journal(newest).await?;
+    moved(store, &mut lines, from).await?;
+    Ok(lines)
+}
+
+/// One option's story, its requests in the viewer's time.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn story(store: &Arc<dyn Outside>, symbol: &Symbol, from: &Vantage) -> Result<Option<Story>, StoreError> {
+    let Some(mut story) = store.story(symbol).await? else { return Ok(None) };
+    moved(store, &mut story.attempts, from).await?;
+    Ok(Some(story))
+}
+
+async fn moved(store: &Arc<dyn Outside>, lines: &mut [JournalLine], from: &Vantage) -> Result<(), StoreError> {
+    let Some(oldest) = lines.iter().map(|line| line.epoch).min() else { return Ok(()) };
+    let Some(run) = store.runs(1).await?.into_iter().next() else { return Ok(()) };
+    let shifts = shifts(store, &run, Some(oldest), from).await?;
+    for line in lines {
+        let shift_ms = shifts.of(line.epoch);
+        line.sent_at = line.sent_at + shift_ms;
+        line.done_at = line.done_at.map(|at| at + shift_ms);
+    }
+    Ok(())
+}
+
+/// By how much the times of runs are moved, from the newest one back to the oldest that is asked for.
+async fn shifts(
+    store: &Arc<dyn Outside>,
+    newest: &RunRow,
+    oldest: Option<Epoch>,
+    from: &Vantage,
+) -> Result<Shifts, StoreError> {
+    let shift = |run: &RunRow| (run.epoch, from.shift_ms(&run.identity.frame()));
+    let span = oldest.map_or(0, |oldest| newest.epoch.0 - oldest.0);
+    if span <= 0 {
+        return Ok(Shifts(vec![shift(newest)]));
+    }
+    let count = usize::try_from(span).unwrap_or(usize::MAX).saturating_add(1).min(RUNS_SHIFTED_MAX);
+    Ok(Shifts(store.runs(count).await?.iter().map(shift).collect()))
+}
+
+/// How far a run is or was, in the viewer's time. A newer or older program's words are no reason to show nothing.
+fn progress(run: &RunRow, from: &Vantage) -> Option<Progress> {
+    // A newer or older program's words are no reason to show nothing.
+    let progress: Progress = kept::read(run.progress.as_deref()?).ok()?;
+    Some(progress.moved(from.shift_ms(&run.identity.frame())))
+}
+
+/// Options in need of attention, less the names of the newest listing that do not parse.
+fn retriable(glance: &Glance) -> u64 {
+    let unparsed = glance.listing.as_ref().map_or(0, |listing| u64::from(listing.unparsed));
+    Tally::total(&glance.tallies).attention.saturating_sub(unparsed)
 }
 
 /// Whether a run only planned, or put options back.
@@ -54,40 +140,42 @@ fn asked_for(mut tallies: Vec<Tally>, ability: &Ability) -> Vec<Tally> {
     tallies
 }
 
-/// What the governor of the next run would know.
+/// What the governor of the next run would know, from a glance whose times are those of `now`.
 pub fn explain(glance: &Glance, now: Moment) -> Explanation {
     let pace = Pace { spacing_ms: 0, concurrency: 1 };
-    Governor::new(pace, glance.throttle.clone(), glance.counted.iter().copied()).explain(now)
+    let counted = glance.counted.iter().map(|(_, counted)| *counted);
+    Governor::new(pace, glance.throttle.clone(), counted).explain(now)
 }
 
 /// What runs said of their finish, newest first. A run that was interrupted is scored by the end of the one that did
 /// the rest.
-pub fn forecasts(runs: &[RunRow]) -> Vec<RunForecasts> {
+pub fn forecasts(runs: &[RunRow], from: &Vantage) -> Vec<RunForecasts> {
     let mut finished_at = None;
     let backfills = runs.iter().filter(|run| !is_errand(run));
     backfills
         .map(|run| {
-            let progress: Progress = run.progress.as_deref().and_then(|text| kept::read(text).ok()).unwrap_or_default();
+            let progress = progress(run, from).unwrap_or_default();
             let is_done = |word: &str| matches!(Ending::from_word(word), Some(Ending::Complete | Ending::Attention));
             if let Some((at, _)) = run.ended.as_ref().filter(|(_, word)| is_done(word)) {
-                finished_at = Some(*at);
+                finished_at = Some(*at + from.shift_ms(&run.identity.frame()));
             }
             RunForecasts::of(run.epoch.0, &progress.forecasts, finished_at)
         })
         .collect()
 }
 
-/// A run as the verdict needs it.
-pub fn last_run(run: &RunRow) -> LastRun {
+/// A run as the verdict needs it, in the viewer's time.
+pub fn last_run(run: &RunRow, from: &Vantage) -> LastRun {
     let ended = run.ended.as_ref();
+    let shift_ms = from.shift_ms(&run.identity.frame());
     LastRun {
         epoch: run.epoch.0,
         pid: run.identity.pid,
         host: run.identity.host.clone(),
-        started_at: run.identity.started_at,
-        beat_age_ms: run.beat_age_ms,
-        alive: if ended.is_some() { Some(false) } else { process::alive(&run.identity) },
-        ended_at: ended.map(|(at, _)| *at),
+        started_at: run.identity.started_at + shift_ms,
+        beat_age_ms: run.beat.age_ms(&run.identity, from),
+        alive: if ended.is_some() { Some(false) } else { (from.alive)(&run.identity) },
+        ended_at: ended.map(|(at, _)| *at + shift_ms),
         ending: ended.and_then(|(_, word)| Ending::from_word(word)),
     }
 }
@@ -96,8 +184,8 @@ pub fn last_run(run: &RunRow) -> LastRun {
 mod tests {
     use super::*;
     use crate::domain::expectation::Said;
-    use crate::domain::run::Identity;
-    use crate::store::Epoch;
+    use crate::domain::run::{Frame, Identity};
+    use crate::domain::vantage::Beat;
 
     fn run(epoch: i64, command: &str, ended: Option<(i64, &str)>) -> RunRow {
         let identity = Identity {
@@ -114,7 +202,7 @@ mod tests {
         RunRow {
             epoch: Epoch(epoch),
             identity,
-            beat_age_ms: 0,
+            beat: Beat::Ago(0),
             ended: ended.map(|(at, word)| (Moment(at), word.to_owned())),
             progress: serde_json::to_string(&progress).ok(),
         }
@@ -130,7 +218,9 @@ mod tests {
             run(2, "backfill", Some((60, "stopped"))),
             run(1, "backfill", Some((50, "attention"))),
         ];
-        let scored: Vec<_> = forecasts(&runs)
+        let frame = Frame { boot_id: String::new(), offset_ms: 0 };
+        let from = Vantage { now: Moment(600), frame, alive: |_| None };
+        let scored: Vec<_> = forecasts(&runs, &from)
             .iter()
             .map(|one| (one.epoch, one.finished_at.map(|at| at.0), one.forecasts[0].off_ms))
             .collect();

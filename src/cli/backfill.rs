@@ -93,7 +93,7 @@ impl Backfill {
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
         // Before the store is touched: a port that is taken is no reason to have begun (U3).
         let clock = SystemClock::start();
-        let dashboard = self.beside.open(context, context.store_url()?, clock).await?;
+        let dashboard = self.beside.open(context, context.store_url()?).await?;
         let told = self.notify.targets(context)?;
         let opened = context.open(Mode::Write).await?;
         if let Some(adopted) = opened.adopted {

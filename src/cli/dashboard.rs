@@ -5,9 +5,9 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Context, Failure, screen};
-use crate::clock::SystemClock;
 use crate::config::DASHBOARD_TOKEN_VARIABLE;
 use crate::dashboard::{self, Address, Dashboard, DashboardError, Token};
+use crate::process;
 use crate::store::{Lookout, StoreUrl};
 
 /// Where it listens unless told otherwise.
@@ -39,14 +39,9 @@ pub(super) struct Access {
 
 impl Beside {
     /// Serves the store of a run, where that is wanted.
-    pub(super) async fn open(
-        &self,
-        context: &Context,
-        store: StoreUrl,
-        clock: SystemClock,
-    ) -> Result<Option<Dashboard>, Failure> {
+    pub(super) async fn open(&self, context: &Context, store: StoreUrl) -> Result<Option<Dashboard>, Failure> {
         match &self.dashboard {
-            Some(address) => open(context, store, address, &self.access, clock, true).await.map(Some),
+            Some(address) => open(context, store, address, &self.access, true).await.map(Some),
             None => Ok(None),
         }
     }
@@ -58,7 +53,6 @@ pub(super) async fn open(
     store: StoreUrl,
     address: &Address,
     access: &Access,
-    clock: SystemClock,
     is_beside_run: bool,
 ) -> Result<Dashboard, Failure> {
     let token = access.dashboard_token.clone().or_else(|| context.surroundings.variable(DASHBOARD_TOKEN_VARIABLE));
@@ -73,7 +67,7 @@ pub(super) async fn open(
         token,
         tz: context.tz()?,
         is_beside_run,
-        clock,
+        from: process::vantage,
     };
     let served = dashboard::start(settings).await?;
     screen::note(&format!("Dashboard: {}", served.url));

@@ -62,7 +62,7 @@ impl Demo {
             ));
         }
         let clock = SystemClock::start();
-        let dashboard = self.beside.open(context, url.clone(), clock).await?;
+        let dashboard = self.beside.open(context, url.clone()).await?;
         let opened = open(&url, Mode::Write).await?;
         let currencies = ["BTC", "ETH"].map(Currency::stored).to_vec();
         let mut settings = settings(currencies, "demo", &server.url(), clock);

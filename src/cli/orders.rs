@@ -97,7 +97,7 @@ pub(super) async fn give(store: &Arc<dyn Outside>, order: &Order) -> Result<Fate
     let Some(left) = store.leave_order(order, clock.now()).await? else {
         return Ok(Fate::Nobody(format!("no run holds the store; there is nothing to {}", order.word())));
     };
-    if let Some(words) = left.holder.gone(process::alive) {
+    if let Some(words) = left.holder.gone(&process::vantage()) {
         return Ok(Fate::Nobody(words));
     }
     let (pid, host) = (left.holder.identity.pid, &left.holder.identity.host);
@@ -128,6 +128,7 @@ fn followed(order: &Order) -> String {
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
         Order::Retry(_) => "has them pending again".to_owned(),
+        Order::Unread(_) => "cannot read that".to_owned(),
     }
 }
 
@@ -151,7 +152,8 @@ async fn wait(
     while started.until_ms(clock.now()).unsigned_abs() < most_ms {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
         // Looked at before the order: a run may take it and end between the two looks.
-        let is_over = !left.has_taker(store.glance(clock.now()).await?.run.as_ref(), process::alive);
+        let from = process::vantage();
+        let is_over = !left.has_taker(store.glance(from.now).await?.run.as_ref(), &from);
         if !until_end && store.order_taken(left.id).await? {
             return Ok(Outcome::Taken);
         }

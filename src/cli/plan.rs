@@ -1,5 +1,7 @@
 //! `chainfill plan`: what there is, what there will be, and what it takes.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::backfill::PaceFlags;
@@ -14,8 +16,9 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::plan::{Chains, Due, Horizon, Wanted, by_symbol, cheapest_cover, wanted};
 use crate::domain::progress::View;
 use crate::domain::run::Ending;
+use crate::process;
 use crate::sight;
-use crate::store::{Glance, Mode};
+use crate::store::{Glance, Mode, Outside};
 use crate::view::lines::{Form, Level, Lines};
 use crate::view::plan::{PlanPage, Work};
 
@@ -59,7 +62,8 @@ pub(super) async fn show(
         screen::note(&super::pages::adopted(adopted));
     }
     let store = opened.store;
-    let mut glance = store.glance(SystemClock::start().now()).await?;
+    let outside: Arc<dyn Outside> = store.clone();
+    let mut glance = sight::glance(&outside, &process::vantage()).await?;
     if refresh || glance.listing.is_none() {
         let api_url = context.api_url();
         let key = context.surroundings.key(context.common.key_file.as_deref())?;
@@ -77,7 +81,7 @@ pub(super) async fn show(
         if !matches!(report.ending, Ending::Complete | Ending::Attention) {
             return Err(Failure { code: report.ending.exit_code(), what: report.words, hint: None });
         }
-        glance = store.glance(SystemClock::start().now()).await?;
+        glance = sight::glance(&outside, &process::vantage()).await?;
     }
     let now = SystemClock::start().now();
     let records = store.load(now).await?.records;

@@ -5,7 +5,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::dashboard::{ADDRESS_DEFAULT, Access, open};
 use super::{Context, Failure};
-use crate::clock::SystemClock;
 use crate::dashboard::Address;
 
 /// Show a store in the browser, whether a run is at work on it or not.
@@ -24,8 +23,7 @@ impl Serve {
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
         let hook = |kind| signal(kind).map_err(|error| Failure::unexpected(&error));
         let (mut interrupt, mut terminate) = (hook(SignalKind::interrupt())?, hook(SignalKind::terminate())?);
-        let dashboard =
-            open(context, context.store_url()?, &self.listen, &self.access, SystemClock::start(), false).await?;
+        let dashboard = open(context, context.store_url()?, &self.listen, &self.access, false).await?;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

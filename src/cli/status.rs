@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 
 use super::status_watch::{Again, seconds};
 use super::{Context, Failure, screen};
-use crate::clock::{Clock, SystemClock};
 use crate::domain::moment::Moment;
 use crate::limits::STATUS_EVERY_S;
+use crate::process;
 use crate::sight;
 use crate::view::forecasts::ForecastsPage;
 use crate::view::status::StatusPage;
@@ -39,16 +39,16 @@ const RUNS_SHOWN: usize = 10;
 impl Status {
     /// Reads the store; asks the vendor nothing (U6).
     pub(super) async fn run(&self, context: &Context) -> Result<u8, Failure> {
-        let clock = SystemClock::start();
         if self.forecasts {
-            return forecasts(context, clock.now()).await;
+            return forecasts(context).await;
         }
         let (store, form) = (context.lookout()?, Form::of(context)?);
         if let Some(every) = self.watch {
             return Again { every, until_done: self.until_done, store, form }.run().await;
         }
-        let page = sight::page(&store, clock.now()).await?;
-        screen::print(&form.text(&page, clock.now(), screen::height()));
+        let from = process::vantage();
+        let page = sight::page(&store, &from).await?;
+        screen::print(&form.text(&page, from.now, screen::height()));
         Ok(0)
     }
 }
@@ -79,9 +79,11 @@ impl Form {
     }
 }
 
-async fn forecasts(context: &Context, now: Moment) -> Result<u8, Failure> {
+async fn forecasts(context: &Context) -> Result<u8, Failure> {
+    let from = process::vantage();
     let runs = context.lookout()?.runs(RUNS_SHOWN).await?;
-    let page = ForecastsPage { runs: sight::forecasts(&runs) };
+    let page = ForecastsPage { runs: sight::forecasts(&runs, &from) };
+    let now = from.now;
     let text = if context.common.json { page.json(now) } else { page.draw(now, &context.tz()?, screen::width()) };
     screen::print(&text);
     Ok(0)

@@ -9,9 +9,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::screen::Redraw;
 use super::status::Form;
 use super::{Failure, screen};
-use crate::clock::{Clock, SystemClock};
+use crate::domain::moment::Moment;
 use crate::domain::run::Ending;
 use crate::limits::STATUS_EVERY_S_RANGE;
+use crate::process;
 use crate::sight;
 use crate::store::{Outside, StoreError};
 use crate::view::status::StatusPage;
@@ -59,12 +60,12 @@ impl Again {
     }
 
     async fn look_on(&self, mut out: Out) -> Result<u8, Failure> {
-        let clock = SystemClock::start();
         let mut tick = interval(self.every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let seen = match sight::page(&self.store, clock.now()).await {
+            let from = process::vantage();
+            let seen = match sight::page(&self.store, &from).await {
                 Ok(page) => Ok(page),
                 // It comes back, or it is made: neither is a reason to stop looking.
                 Err(error @ (StoreError::Away { .. } | StoreError::Nothing { .. } | StoreError::Full { .. })) => {
@@ -73,7 +74,7 @@ impl Again {
                 Err(error) => return Err(error.into()),
             };
             // A reader that went away has seen enough (P5).
-            if self.show(&mut out, &seen, clock).is_err() {
+            if self.show(&mut out, &seen, from.now).is_err() {
                 return Ok(0);
             }
             if let Some(code) = seen.ok().as_ref().and_then(sense).filter(|_| self.until_done) {
@@ -82,8 +83,7 @@ impl Again {
         }
     }
 
-    fn show(&self, out: &mut Out, seen: &Result<StatusPage, String>, clock: SystemClock) -> io::Result<()> {
-        let now = clock.now();
+    fn show(&self, out: &mut Out, seen: &Result<StatusPage, String>, now: Moment) -> io::Result<()> {
         match (out, seen) {
             (Out::Screen(redraw), seen) => {
                 // The time, so that it is seen to go on.

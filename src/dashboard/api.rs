@@ -14,7 +14,6 @@ use serde_json::json;
 use super::Desk;
 use super::asked::Asked;
 use super::watcher::bounded;
-use crate::clock::Clock;
 use crate::domain::candle::Candle;
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
@@ -111,10 +110,7 @@ pub async fn chain(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Query<
     let records = bounded(&**store, store.chain(&currency, expiry)).await;
     told(records.map(|records| {
         let options: Vec<Line<'_>> = records.iter().map(Line::of).collect();
-        Bytes::from(line(
-            Some(desk.clock.now()),
-            &json!({ "currency": currency, "expiry": expiry, "options": options }),
-        ))
+        Bytes::from(line(Some(desk.now()), &json!({ "currency": currency, "expiry": expiry, "options": options })))
     }))
 }
 
@@ -125,7 +121,7 @@ pub async fn option(State(desk): State<Arc<Desk>>, Asked(Path(symbol)): Asked<Pa
     }
     let _place = desk.watcher.reader().await;
     let store = &desk.watcher.store;
-    match bounded(&**store, store.story(&Symbol::new(&symbol))).await {
+    match bounded(&**store, sight::story(store, &Symbol::new(&symbol), &(desk.from)())).await {
         Ok(None) => unknown("no such option"),
         story => told(story.map(|story| {
             let story = story.map(|story| {
@@ -135,7 +131,7 @@ pub async fn option(State(desk): State<Arc<Desk>>, Asked(Path(symbol)): Asked<Pa
                     "bars": story.bars.iter().map(bar).collect::<Vec<_>>(),
                 })
             });
-            Bytes::from(line(Some(desk.clock.now()), &story))
+            Bytes::from(line(Some(desk.now()), &story))
         })),
     }
 }
@@ -145,8 +141,8 @@ pub async fn journal(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Quer
     let newest = of.newest.unwrap_or(NEWEST_DEFAULT).min(DASHBOARD_JOURNAL_MAX);
     let _place = desk.watcher.reader().await;
     let store = &desk.watcher.store;
-    let lines = bounded(&**store, store.journal(newest)).await;
-    told(lines.map(|lines| Bytes::from(line(Some(desk.clock.now()), &json!({ "requests": lines })))))
+    let lines = bounded(&**store, sight::journal(store, newest, &(desk.from)())).await;
+    told(lines.map(|lines| Bytes::from(line(Some(desk.now()), &json!({ "requests": lines })))))
 }
 
 /// `/api/forecasts`: what was said of the finish of the last runs, and how good that was.
@@ -156,8 +152,8 @@ pub async fn forecasts(State(desk): State<Arc<Desk>>, Asked(Query(of)): Asked<Qu
     let store = &desk.watcher.store;
     let runs = bounded(&**store, store.runs(newest)).await;
     told(runs.map(|runs| {
-        let page = ForecastsPage { runs: sight::forecasts(&runs) };
-        Bytes::from(page.json(desk.clock.now()))
+        let page = ForecastsPage { runs: sight::forecasts(&runs, &(desk.from)()) };
+        Bytes::from(page.json(desk.now()))
     }))
 }
 

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use super::snapshot::Snapshot;
 use super::watcher::Watcher;
 use super::{Desk, page};
-use crate::clock::Clock;
 use crate::limits::{DASHBOARD_HEARTBEAT_MS, DASHBOARD_RETRY_MS};
 
 /// A comment: it keeps the connection, and tells the page that the server lives.
@@ -41,7 +40,7 @@ pub async fn events(State(desk): State<Arc<Desk>>) -> Response {
         "v": crate::view::json::VERSION,
         "version": env!("CARGO_PKG_VERSION"),
         "start": desk.start,
-        "zone": page::zone(&desk.tz, desk.clock.now()),
+        "zone": page::zone(&desk.tz, desk.now()),
         "beside_run": desk.is_beside_run,
     });
     let hello = Bytes::from(format!("retry: {DASHBOARD_RETRY_MS}\nevent: hello\ndata: {hello}\n\n"));

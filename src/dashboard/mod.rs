@@ -25,6 +25,8 @@ use jiff::tz::TimeZone;
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::SystemClock;
+use crate::domain::moment::Moment;
+use crate::domain::vantage::Viewpoint;
 use crate::limits::DASHBOARD_END_MS_MAX;
 use crate::store::Outside;
 
@@ -45,8 +47,8 @@ pub struct Settings {
     pub tz: TimeZone,
     /// Whether it ends with a run.
     pub is_beside_run: bool,
-    /// What time it is: a run's own clock beside that run.
-    pub clock: SystemClock,
+    /// Where it looks from, asked anew at each look.
+    pub from: Viewpoint,
 }
 
 /// Why a dashboard does not start.
@@ -77,11 +79,20 @@ pub struct Dashboard {
 struct Desk {
     watcher: Arc<watcher::Watcher>,
     guard: guard::Guard,
-    clock: SystemClock,
+    from: Viewpoint,
+    /// For what lasts so long, however the wall clock is stepped.
+    steady: SystemClock,
     tz: TimeZone,
     is_beside_run: bool,
     /// Changes with each start, so that a page knows that its token is stale.
     start: String,
+}
+
+impl Desk {
+    /// What the wall clock says.
+    fn now(&self) -> Moment {
+        (self.from)().now
+    }
 }
 
 /// Serves from now on.
@@ -155,10 +166,11 @@ pub fn routes(settings: Settings) -> (Router, String) {
 
 impl Desk {
     fn new(settings: Settings) -> Arc<Desk> {
-        let Settings { store, address, name, token, tz, is_beside_run, clock } = settings;
-        let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), clock));
+        let Settings { store, address, name, token, tz, is_beside_run, from } = settings;
+        let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), from));
         let guard = guard::Guard::new(&address, name, token);
-        Arc::new(Desk { watcher, guard, clock, tz, is_beside_run, start: secret::random() })
+        let (steady, start) = (SystemClock::start(), secret::random());
+        Arc::new(Desk { watcher, guard, from, steady, tz, is_beside_run, start })
     }
 }
 

@@ -20,7 +20,6 @@ use crate::domain::order::{Order, Which};
 use crate::limits::{
     DASHBOARD_ORDER_BYTES_MAX, DASHBOARD_ORDER_MS_MAX, LOOK_MS_MAX, ORDER_WAIT_MS_MAX, RATE_PER_S_RANGE,
 };
-use crate::process;
 use crate::store::{Left, StoreError};
 use crate::view::json::line;
 use crate::view::words;
@@ -88,16 +87,17 @@ enum Outcome {
 /// Leaves the order and waits a little until it is taken; `None` where no run is there to take it.
 async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, Outcome)>, StoreError> {
     let store = &desk.watcher.store;
-    let Some(left) = store.leave_order(order, desk.clock.now()).await? else { return Ok(None) };
-    if left.holder.gone(process::alive).is_some() {
+    let Some(left) = store.leave_order(order, desk.now()).await? else { return Ok(None) };
+    if left.holder.gone(&(desk.from)()).is_some() {
         return Ok(None);
     }
-    let started = desk.clock.now();
+    let started = desk.steady.now();
     // The whole of it must fit into one bounded read.
     let patience_ms = ORDER_WAIT_MS_MAX.min(LOOK_MS_MAX / 2);
-    while started.until_ms(desk.clock.now()).unsigned_abs() < patience_ms {
+    while started.until_ms(desk.steady.now()).unsigned_abs() < patience_ms {
+        let from = (desk.from)();
         // Looked at before the order: a run may take it and end between the two looks.
-        let is_over = !left.has_taker(store.glance(desk.clock.now()).await?.run.as_ref(), process::alive);
+        let is_over = !left.has_taker(store.glance(from.now).await?.run.as_ref(), &from);
         if store.order_taken(left.id).await? {
             return Ok(Some((left, Outcome::Taken)));
         }
@@ -115,6 +115,7 @@ fn is_sane(order: &Order) -> bool {
         Order::Pace { spacing_ms } => (0..=(1_000.0 / RATE_PER_S_RANGE.0) as i64).contains(spacing_ms),
         Order::Retry(which) => *which != Which::default(),
         Order::Stop | Order::Pause | Order::Resume => true,
+        Order::Unread(_) => false,
     }
 }
 
@@ -125,6 +126,7 @@ fn done(order: &Order) -> String {
         Order::Resume => "goes on".to_owned(),
         Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
         Order::Retry(_) => "has them pending again".to_owned(),
+        Order::Unread(_) => "cannot read that".to_owned(),
     }
 }
 

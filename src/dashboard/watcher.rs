@@ -12,6 +12,7 @@ use super::snapshot::Snapshot;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::instrument::Currency;
 use crate::domain::moment::Moment;
+use crate::domain::vantage::Viewpoint;
 use crate::limits::{DASHBOARD_COVERAGE_MS, DASHBOARD_READS_MAX, LOOK_MS, LOOK_MS_MAX};
 use crate::sight;
 use crate::store::{Outside, StoreError};
@@ -27,7 +28,9 @@ pub struct Watcher {
     /// The store.
     pub store: Arc<dyn Outside>,
     tz: TimeZone,
-    clock: SystemClock,
+    from: Viewpoint,
+    /// For how old something is, however the wall clock is stepped.
+    steady: SystemClock,
     last: watch::Sender<Option<Arc<Snapshot>>>,
     turn: Mutex<Turn>,
     wanted: Notify,
@@ -39,16 +42,19 @@ pub struct Watcher {
 #[derive(Default)]
 struct Turn {
     number: u64,
+    /// When it looked last, and since when it could not be read: by the steady clock.
+    looked_at: Moment,
     away_since: Option<Moment>,
 }
 
 impl Watcher {
     /// A watcher that has not looked yet.
-    pub fn new(store: Arc<dyn Outside>, tz: TimeZone, clock: SystemClock) -> Watcher {
+    pub fn new(store: Arc<dyn Outside>, tz: TimeZone, from: Viewpoint) -> Watcher {
         Watcher {
             store,
             tz,
-            clock,
+            from,
+            steady: SystemClock::start(),
             last: watch::Sender::new(None),
             turn: Mutex::default(),
             wanted: Notify::new(),
@@ -68,7 +74,7 @@ impl Watcher {
     pub async fn fresh(&self) -> Arc<Snapshot> {
         let mut turn = self.turn.lock().await;
         if let Some(last) = self.last.borrow().as_ref()
-            && (last.is_last || last.at.until_ms(self.clock.now()) < FRESH_MS)
+            && (last.is_last || turn.looked_at.until_ms(self.steady.now()) < FRESH_MS)
         {
             return last.clone();
         }
@@ -109,7 +115,7 @@ impl Watcher {
     /// Where the store cannot be read.
     pub async fn map(&self, currency: &Currency) -> Result<Bytes, StoreError> {
         let mut maps = self.maps.lock().await;
-        let now = self.clock.now();
+        let now = self.steady.now();
         // What is old goes first, so that only as many are kept as are looked at.
         maps.retain(|_, (at, _)| (0..DASHBOARD_COVERAGE_MS).contains(&at.until_ms(now)));
         if let Some((_, map)) = maps.get(currency) {
@@ -117,22 +123,25 @@ impl Watcher {
         }
         let expiries = bounded(&*self.store, self.store.coverage(currency)).await?;
         let map = serde_json::json!({ "currency": currency, "expiries": expiries });
-        let map = Bytes::from(json::line(Some(now), &map));
+        let map = Bytes::from(json::line(Some((self.from)().now), &map));
         maps.insert(currency.clone(), (now, map.clone()));
         Ok(map)
     }
 
     async fn look(&self, turn: &mut Turn) -> Snapshot {
         turn.number += 1;
-        let page = bounded(&*self.store, sight::page(&self.store, self.clock.now())).await;
-        let now = self.clock.now();
+        let (from, started) = ((self.from)(), self.steady.now());
+        let page = bounded(&*self.store, sight::page(&self.store, &from)).await;
+        turn.looked_at = self.steady.now();
+        let now = from.now + started.until_ms(turn.looked_at);
         match page {
             Ok(page) => {
                 turn.away_since = None;
                 Snapshot::of(turn.number, page, now, &self.tz)
             }
             Err(error) => {
-                let since = *turn.away_since.get_or_insert(now);
+                let since = *turn.away_since.get_or_insert(turn.looked_at);
+                let since = now - since.until_ms(turn.looked_at);
                 Snapshot::away(turn.number, self.store.place(), &error, since, now)
             }
         }

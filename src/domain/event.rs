@@ -11,7 +11,7 @@ use super::run::Ending;
 use super::tally::Tally;
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
     /// The run holds the store.
@@ -61,12 +61,14 @@ pub enum Event {
     /// A request left.
     Sent,
     /// Its answer came, good or bad.
+    #[serde(skip_deserializing)] // too many to be kept, as the next two
     Answered {
         /// Decoded bytes.
         bytes: u64,
         /// Time from sending to the last byte.
         latency_ms: i64,
         /// `rows`, `empty`, `listing`, or a fault's class.
+        #[serde(skip_deserializing)]
         outcome: &'static str,
         /// Requests of the throttle's window that are used now.
         used: u32,
@@ -76,6 +78,7 @@ pub enum Event {
         left: u64,
     },
     /// What an answer said of an option is committed.
+    #[serde(skip_deserializing)]
     Stored(Box<OptionDone>),
     /// A bar that was stored has other values now (S20).
     Revised {
@@ -87,12 +90,14 @@ pub enum Event {
         new: String,
     },
     /// A request failed; its query is asked again.
+    #[serde(skip_deserializing)]
     Failed {
         /// What was asked for.
         query: String,
         /// What went wrong.
         why: String,
         /// The fault's class.
+        #[serde(skip_deserializing)]
         class: &'static str,
         /// When it is asked again, at the soonest.
         again_at: Moment,
@@ -158,6 +163,11 @@ pub enum Event {
         /// Requests that the new ones take.
         requests: u64,
     },
+    /// An order came that this version cannot read; it is passed over.
+    Unread {
+        /// The order, word for word.
+        text: String,
+    },
     /// The run is asked to end.
     Stopping {
         /// By what.
@@ -184,7 +194,7 @@ pub struct Before {
 }
 
 /// What became of one option.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OptionDone {
     /// Its currency.
     pub currency: Currency,

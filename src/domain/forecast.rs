@@ -119,7 +119,7 @@ impl Range {
 
 /// A span in words, two units at the most: `47 min 2 s`, `15 h 20 min`, `2 d 3 h`.
 pub fn span_words(ms: i64) -> String {
-    let s = (ms + 500) / 1000;
+    let s = ms.saturating_add(500) / 1000;
     let (d, h, m) = (s / 86_400, s % 86_400 / 3600, s % 3600 / 60);
     let two = |a: i64, unit_a: &str, b: i64, unit_b: &str| {
         if b == 0 { format!("{a} {unit_a}") } else { format!("{a} {unit_a} {b} {unit_b}") }

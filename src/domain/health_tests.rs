@@ -241,3 +241,22 @@ fn every_verdict_in_its_words() {
     words.push(rest(None, &Tally::nothing(Currency::stored("all")), 0).1);
     insta::assert_snapshot!(words.join("\n"));
 }
+
+#[test]
+fn a_wait_over_the_change_of_the_clocks_is_told_in_the_users_zone() {
+    // F-C5: clocks go back at 2025-10-26 01:00 UTC and forward at 2025-03-30 01:00 UTC; inside all is UTC.
+    let Ok(berlin) = TimeZone::get("Europe/Berlin") else { panic!("the zone is known") };
+    let said = |now: i64| {
+        let (now, until) = (Moment(now), Moment(now) + 47 * 60_000);
+        let wait = Wait { since: now, until, reason: Reason::Cooldown, next: String::new() };
+        (super::waiting(&wait, now, &berlin), until.rfc3339())
+    };
+    let (words, utc) = said(1_761_438_600_000); // 00:30 UTC is 02:30; 47 minutes later it is 02:17, for the second time
+    assert_eq!(words, "waiting for the vendor until 02:17:00+01:00 (47 min left)");
+    assert_eq!(utc, "2025-10-26T01:17:00Z");
+    let (words, utc) = said(1_743_294_600_000); // 00:30 UTC is 01:30; 47 minutes later it is 03:17
+    assert_eq!(words, "waiting for the vendor until 03:17:00+02:00 (47 min left)");
+    assert_eq!(utc, "2025-03-30T01:17:00Z");
+    let (words, _) = said(1_761_400_000_000);
+    assert!(!words.contains('+'), "{words}");
+}

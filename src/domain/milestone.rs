@@ -33,7 +33,7 @@ pub struct Milestone {
 }
 
 /// A milestone that was reached just now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// The currency.
     pub currency: Currency,

@@ -31,11 +31,17 @@ impl Moment {
         self.timestamp().to_zoned_datetime(tz.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     }
 
-    /// The time of day in a time zone, `13:20:15`; with the date where that is not today's.
+    /// The time of day in a time zone, `13:20:15`; with the date where that is not today's. Where the clocks change
+    /// between the two on one day its offset is said, `02:20:15+01:00`: the same time of day comes twice then (C5).
     pub fn time_of_day(self, tz: &TimeZone, today: Moment) -> String {
         let local = self.timestamp().to_zoned_datetime(tz.clone());
-        let same_day = local.date() == today.timestamp().to_zoned_datetime(tz.clone()).date();
-        local.strftime(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+        let today = today.timestamp().to_zoned_datetime(tz.clone());
+        let form = match (local.date() == today.date(), local.offset() == today.offset()) {
+            (true, true) => "%H:%M:%S",
+            (true, false) => "%H:%M:%S%:z",
+            (false, _) => "%Y-%m-%d %H:%M:%S",
+        };
+        local.strftime(form).to_string()
     }
 
     /// The time of day to the minute, `13:20`, for what is not known to the second; with the day of the week where that

@@ -22,6 +22,9 @@ pub enum Order {
     },
     /// Ask for options again.
     Retry(Which),
+    /// What this version cannot read, word for word; it is never left by this one.
+    #[serde(skip)]
+    Unread(String),
 }
 
 /// Options that a person wants asked for again.
@@ -47,6 +50,7 @@ impl Order {
             Order::Resume => "resume",
             Order::Pace { .. } => "pace",
             Order::Retry(_) => "retry",
+            Order::Unread(_) => "unread",
         }
     }
 }

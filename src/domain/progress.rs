@@ -15,6 +15,7 @@ use super::milestone::{Passed, Reached};
 use super::moment::Moment;
 use super::pulse::Pulse;
 use super::run::Ending;
+use super::tail::Tail;
 use crate::limits::ERRORS_KEPT_MAX;
 
 /// How far a run is.
@@ -89,6 +90,8 @@ pub struct Progress {
     pub accepted_at: Option<Moment>,
     /// The last errors in words, oldest first, with how often each came in a row.
     pub errors: Vec<(Moment, String, u64)>,
+    /// The tail of the log, oldest first.
+    pub tail: Tail,
     /// What was said of the finish, oldest first.
     pub forecasts: Vec<Said>,
     /// How it ended.
@@ -203,7 +206,11 @@ impl Progress {
                 self.spacing_ms = *spacing_ms;
                 self.phase = Phase::Listing;
             }
-            Event::Listed { .. } | Event::FaceFound { .. } | Event::Revised { .. } | Event::Settled { .. } => {}
+            Event::Listed { .. }
+            | Event::FaceFound { .. }
+            | Event::Revised { .. }
+            | Event::Settled { .. }
+            | Event::Unread { .. } => {}
             Event::Planned { before, todo, requests } => {
                 if let Some(before) = before {
                     self.before = Some(before.clone());
@@ -276,19 +283,16 @@ impl Progress {
                 self.ending = Some(*ending);
             }
         }
+        self.tail.note(at, event);
+        if let Some(passed) = &self.passed {
+            self.tail.reached(at, passed);
+        }
         // What an answer that was under way at the pause says of the vendor counts when the pause is over.
         if self.paused && matches!(self.phase, Phase::Listing | Phase::Fetching | Phase::Waiting | Phase::VendorDown) {
             (self.beneath, self.phase) = (self.phase, Phase::Paused);
         }
         if self.phase != before {
-            // What a run could not work in is no part of its pace; while it waits, the wait counts it.
-            let span_ms = self.phase_since.until_ms(at).max(0);
-            match before {
-                Phase::Paused => self.idle_ms += span_ms,
-                Phase::VendorDown | Phase::StoreAway if self.wait.is_none() => self.away_ms += span_ms,
-                _ => {}
-            }
-            self.phase_since = at;
+            self.left(before, at);
         }
         if matches!(event, Event::Answered { .. } | Event::Cooldown { .. } | Event::Learned(_)) {
             expectation::say(self, at);
@@ -298,6 +302,17 @@ impl Progress {
     /// Options that the run asks for, and how many are done with.
     pub fn options(&self) -> (u64, u64) {
         self.currencies.iter().fold((0, 0), |(done, todo), c| (done + c.done, todo + c.todo))
+    }
+
+    /// A phase is over. What a run could not work in is no part of its pace; while it waits, the wait counts it.
+    fn left(&mut self, phase: Phase, at: Moment) {
+        let span_ms = self.phase_since.until_ms(at).max(0);
+        match phase {
+            Phase::Paused => self.idle_ms += span_ms,
+            Phase::VendorDown | Phase::StoreAway if self.wait.is_none() => self.away_ms += span_ms,
+            _ => {}
+        }
+        self.phase_since = at;
     }
 
     fn learn(&mut self, lesson: &Lesson) {

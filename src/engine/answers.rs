@@ -3,7 +3,7 @@
 use super::Run;
 use super::flight::{Departure, Landing};
 use super::queue::{Ask, Work};
-use crate::domain::answer::{History, Next, Page, Pages, Query, Whole};
+use crate::domain::answer::{History, Next, Page, PageError, Pages, Query, Whole};
 use crate::domain::event::Event;
 use crate::domain::governor::Returned;
 use crate::domain::instrument::Symbol;
@@ -87,14 +87,14 @@ impl Run {
             }
             (Ask::Bars(pages, _), Good::Page(page)) => {
                 self.spare_witness();
-                self.take_page(pages, page, now);
+                self.take_page(pages, page, work.restarts, now);
             }
             // A listing answers with names and the others with pages: `read` pairs them.
             (Ask::Listing(_), Good::Page(_)) | (_, Good::Names(..)) => {}
         }
     }
 
-    fn take_page(&mut self, pages: Pages, page: Page, now: Moment) {
+    fn take_page(&mut self, pages: Pages, page: Page, restarts: u32, now: Moment) {
         let query = pages.query().clone();
         let rows = u32::try_from(page.rows()).unwrap_or(u32::MAX);
         let goes_on = matches!(page.more, crate::domain::answer::More::At(_));
@@ -105,12 +105,21 @@ impl Run {
                     self.ability.page_rows = Some(rows.max(1));
                     self.batch.ability = Some(self.ability.clone());
                 }
-                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0, further: 0 });
+                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0, restarts, further: 0 });
             }
             Ok(Next::Done(whole)) => self.take_whole(whole, now),
             Err(error) => {
+                // A bar that is added while pages are read moves them once: a second look is cheaper than each option.
+                let looks_again = matches!(error, PageError::Moved(_)) && restarts == 0;
                 let fault = Fault::Pages { what: format!("{}: {error}", query.label()) };
-                self.failed(Work::bars(query), &fault, now);
+                if looks_again {
+                    let (why, class) = (fault.to_string(), fault.class());
+                    self.tell(Event::Failed { query: query.label(), why, class, again_at: now });
+                    self.queue.push_first(Work { restarts: 1, ..Work::bars(query) });
+                    return;
+                }
+                // It counts: pages that never fit together would else be read for ever.
+                self.failed(Work { restarts: restarts + 1, ..Work::bars(query) }, &fault, now);
             }
         }
     }

@@ -8,7 +8,10 @@ use super::flight::Departure;
 use crate::domain::event::{Event, OptionDone};
 use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
-use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
+use crate::limits::{
+    COMMIT_OPTIONS_MAX, GATHER_MS, OPTION_BYTES_STORED, ROW_BYTES_STORED, ROWS_OPTION_TYPICAL, STORE_AWAY_MS_MAX,
+    STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX,
+};
 use crate::store::{Applied, Batch, Committed, StoreError};
 
 /// A batch on its way into the store.
@@ -109,11 +112,29 @@ impl Run {
                 committing.future = None;
                 committing.waiting = Some((batch, now + i64::try_from(pause_ms).unwrap_or(i64::MAX)));
                 self.committing = Some(committing);
-                self.tell(Event::StoreAway { why: error.to_string() });
+                let why = match &error {
+                    StoreError::Full { .. } => format!("{error}; {}", self.room_words()),
+                    _ => error.to_string(),
+                };
+                self.tell(Event::StoreAway { why });
                 Ok(())
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// How much room is still needed, by what the options that are there take (B11).
+    fn room_words(&self) -> String {
+        let (stored, rows) = self
+            .records
+            .iter()
+            .filter(|record| record.row_count > 0)
+            .fold((0_u64, 0_u64), |sum, record| (sum.0 + 1, sum.1 + u64::from(record.row_count)));
+        let rows_each = rows.checked_div(stored).map_or(ROWS_OPTION_TYPICAL, |rows| rows.max(1));
+        let open = u64::try_from(self.scope.open_count()).unwrap_or(u64::MAX);
+        let bytes = open.saturating_mul(rows_each * ROW_BYTES_STORED + OPTION_BYTES_STORED);
+        let megabytes = bytes.div_ceil(1_000_000).max(1);
+        format!("what is left needs about {megabytes} MB; it goes on by itself when there is room")
     }
 
     /// Whether the store failed last: then no request may be let go.

@@ -9,7 +9,9 @@ use crate::domain::event::Event;
 use crate::domain::ledger::Happening;
 use crate::domain::moment::Moment;
 use crate::domain::verdict::{Asks, Circumstance, Failure, Verdict, backoff_ms, judge};
-use crate::limits::{ALIKE_DOUBLED_MAX, ALIKE_MAX, FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX, SILENT_TRIES};
+use crate::limits::{
+    ALIKE_DOUBLED_MAX, ALIKE_MAX, BEGUN_QUERIES_MAX, FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX, SILENT_TRIES,
+};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 use crate::store::OptionNews;
@@ -169,7 +171,11 @@ impl Run {
             (true, false) => Asks::Expiry,
         };
         // A vendor that has not said a word yet is asked often, and given up soon: most likely a slip of the pen.
-        let tries = if self.failures.spoke { work.tries } else { work.tries.min(SILENT_TRIES) };
+        // That it began anew says something of its pages, and nothing of the key or of a refusal.
+        let of_pages =
+            matches!(failure, Failure::Trouble | Failure::Endless | Failure::BadValue | Failure::OtherOption);
+        let tries = work.tries + if of_pages { work.restarts } else { 0 };
+        let tries = if self.failures.spoke { tries } else { tries.min(SILENT_TRIES) };
         let alike = u32::try_from(self.failures.suspects().len()).unwrap_or(u32::MAX);
         let circumstance = Circumstance {
             tries,
@@ -201,8 +207,10 @@ impl Run {
                         again_at: at,
                     });
                 }
-                // A query starts over: its pages may have moved between two tries.
-                self.queue.push_later(at, work.afresh());
+                // The pages that were read are kept, or a query of many pages would begin anew for ever (rows that moved
+                // meanwhile show as bars that come again). Too many of them would not fit into memory (I12).
+                let work = if self.queue.begun() < BEGUN_QUERIES_MAX { work } else { work.afresh(counts) };
+                self.queue.push_later(at, work);
             }
             Verdict::BySymbol { for_all } => self.fall_back(work, for_all, fault),
             Verdict::GiveUp => self.give_up(work, fault, now),
@@ -274,7 +282,7 @@ impl Run {
     }
 
     fn give_up(&mut self, work: Work, fault: &Fault, now: Moment) {
-        let (tries, work_is_probe) = (work.tries, work.ask.is_expiry() && self.is_probing());
+        let (tries, work_is_probe) = (work.tries + work.restarts, work.ask.is_expiry() && self.is_probing());
         match work.ask {
             Ask::Listing(ask @ ListingAsk::Year(_)) if matches!(fault, Fault::Refused { .. }) => {
                 self.year_refused(ask, fault);
@@ -311,12 +319,13 @@ impl Run {
 
 impl Work {
     /// The same from its first page.
-    fn afresh(self) -> Work {
+    fn afresh(self, counts: bool) -> Work {
+        let restarts = self.restarts + u32::from(counts && self.is_begun());
         match self.ask {
             Ask::Bars(pages, _) => {
-                Work { tries: self.tries, further: self.further, ..Work::bars(pages.query().clone()) }
+                Work { tries: self.tries, restarts, further: self.further, ..Work::bars(pages.query().clone()) }
             }
-            ask => Work { ask, tries: self.tries, further: self.further },
+            ask => Work { ask, restarts, ..self },
         }
     }
 }

@@ -63,7 +63,7 @@ impl Run {
     pub(super) fn ask_listing(&mut self) {
         let Some(listing) = &mut self.listing else { return };
         match listing.left.pop() {
-            Some(ask) => self.queue.push_first(Work { ask: Ask::Listing(ask), tries: 0, further: 0 }),
+            Some(ask) => self.queue.push_first(Work { ask: Ask::Listing(ask), tries: 0, restarts: 0, further: 0 }),
             None => self.finish_listing(),
         }
     }
@@ -92,12 +92,9 @@ impl Run {
                 listing.barren = if names.is_empty() && is_early { listing.barren + 1 } else { 0 };
                 let ignored = names_before(&names, year);
                 if std::mem::take(&mut listing.probing) {
-                    // An empty list for a year is the word of a vendor that knows years: the years before that one may
-                    // hold names all the same.
-                    let by_year = news || names.is_empty();
-                    self.ability.listing_by_year = if by_year { Proven::Yes } else { Proven::No };
+                    self.ability.listing_by_year = if news { Proven::Yes } else { Proven::No };
                     self.batch.ability = Some(self.ability.clone());
-                    if by_year {
+                    if news {
                         listing.left = all_years(now.date().year());
                         listing.left.retain(|ask| *ask != ListingAsk::Year(year));
                     }

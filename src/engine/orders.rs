@@ -1,12 +1,14 @@
 //! What people tell a run from outside: stop, pause, go on, another pace, ask again.
 
+use std::time::Duration;
+
 use super::shutdown::Stop;
 use super::{Run, with_ahead};
 use crate::domain::event::Event;
 use crate::domain::ledger::{Happening, OptionRecord, OptionState};
 use crate::domain::moment::Moment;
 use crate::domain::order::{Order, Which};
-use crate::limits::CONTROL_MS;
+use crate::limits::{CONTROL_MS, STOP_MS_MAX};
 use crate::store::{OptionNews, StoreError};
 
 /// What the store says of orders: their numbers and what they say.
@@ -43,8 +45,20 @@ impl Run {
                 Order::Resume => self.unpause(),
                 Order::Pace { spacing_ms } => self.set_pace(spacing_ms),
                 Order::Retry(which) => self.put_back(&which),
+                Order::Unread(text) => self.tell(Event::Unread { text }),
             }
         }
+    }
+
+    /// Marks what was followed as taken, where the run ends before it would have looked again: whoever left it would be
+    /// told that nobody took it.
+    pub(super) async fn mark_followed(&self) {
+        if self.followed.is_empty() {
+            return;
+        }
+        let marked = self.ports.store.take_orders(self.epoch, &self.followed);
+        // A store that does not answer is no reason not to end: it is asked once.
+        let _ = tokio::time::timeout(Duration::from_millis(STOP_MS_MAX.unsigned_abs()), marked).await;
     }
 
     /// Sends nothing more; what is in flight comes home.

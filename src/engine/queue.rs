@@ -12,8 +12,10 @@ use crate::source::ListingAsk;
 pub(super) struct Work {
     /// What for.
     pub ask: Ask,
-    /// Tries that counted against it.
+    /// Tries that counted against it, since its last good page.
     pub tries: u32,
+    /// How often it began anew; those tries count for good, or a query of many pages would never end.
+    pub restarts: u32,
     /// Pages that are expected after this one.
     pub further: u32,
 }
@@ -69,6 +71,11 @@ impl Queue {
         self.count += 1;
         self.requests += work.requests();
         self.later.insert((at, self.count), work);
+    }
+
+    /// Queries that wait with some of their pages read.
+    pub fn begun(&self) -> usize {
+        self.later.values().filter(|work| work.is_begun()).count()
     }
 
     /// When the next work may go; `None` where there is none.
@@ -161,7 +168,12 @@ impl Queue {
 impl Work {
     /// The first page of a query.
     pub fn bars(query: Query) -> Work {
-        Work { ask: Ask::Bars(Pages::new(query), 0), tries: 0, further: 0 }
+        Work { ask: Ask::Bars(Pages::new(query), 0), tries: 0, restarts: 0, further: 0 }
+    }
+
+    /// Whether pages of it were read already.
+    pub fn is_begun(&self) -> bool {
+        matches!(self.ask, Ask::Bars(_, offset) if offset > 0)
     }
 
     fn requests(&self) -> u64 {

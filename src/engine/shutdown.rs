@@ -98,6 +98,7 @@ impl Run {
         // A call that is polled no more may be next in line for the store's connection: `end` would wait behind it for ever.
         self.orders = None;
         self.committing = None;
+        self.mark_followed().await;
         let report = self.report(now);
         self.tell(Event::Ended {
             ending: report.ending,

@@ -24,9 +24,10 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
 use crate::domain::run::{Claimed, Identity, claim};
+use crate::domain::vantage::Beat;
 use crate::limits::{LOG_REQUESTS_MAX, STORY_ATTEMPTS_MAX};
 
-/// A store in memory. Deterministic: its clock is the newest time that it was handed.
+/// A store in memory. Deterministic: it has no clock.
 #[derive(Default)]
 pub struct MemoryStore {
     tables: Mutex<Tables>,
@@ -34,7 +35,6 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct Tables {
-    now: Moment,
     bars: BTreeMap<Symbol, BTreeMap<Date, Candle>>,
     ledger: BTreeMap<Symbol, OptionRecord>,
     tallies: BTreeMap<Currency, Tally>,
@@ -99,18 +99,18 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
         let mut tables = self.tables();
-        tables.now = tables.now.max(wish.now);
         if let Some(holder) = tables.holder() {
             if holder.identity == wish.identity {
                 return Ok(holder.epoch);
             }
-            match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+            let beat_age_ms = holder.beat.age_ms(&holder.identity, &wish.vantage());
+            match claim(true, beat_age_ms, (wish.alive)(&holder.identity)) {
                 Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder))),
                 Claimed::Free | Claimed::TakenOver => {}
             }
         }
         let epoch = tables.runs.last_key_value().map_or(0, |(epoch, _)| *epoch) + 1;
-        let run = Run { identity: wish.identity.clone(), beat: tables.now, ended: None, progress: None };
+        let run = Run { identity: wish.identity.clone(), beat: wish.now, ended: None, progress: None };
         tables.runs.insert(epoch, run);
         tables.holder = Some(Epoch(epoch));
         Ok(Epoch(epoch))
@@ -153,7 +153,6 @@ impl Store for MemoryStore {
         if let Some(progress) = &end.progress {
             run.progress = Some(plain(progress).into_owned());
         }
-        tables.now = tables.now.max(end.at);
         tables.holder = None;
         Ok(())
     }
@@ -213,7 +212,7 @@ impl Outside for MemoryStore {
             tallies,
             run: tables.newest_run(),
             throttle: tables.throttle.clone(),
-            counted: within.into_iter().map(|(_, counted)| counted).collect(),
+            counted: within,
             ability: tables.ability.clone(),
             listing: tables.newest_listing(),
             bytes: 0,
@@ -262,12 +261,11 @@ impl Outside for MemoryStore {
 
     async fn runs(&self, newest: usize) -> Result<Vec<RunRow>, StoreError> {
         let tables = self.tables();
-        Ok(tables.runs.iter().rev().take(newest).map(|(epoch, run)| tables.run_row(*epoch, run)).collect())
+        Ok(tables.runs.iter().rev().take(newest).map(|(epoch, run)| Tables::run_row(*epoch, run)).collect())
     }
 
-    async fn leave_order(&self, order: &Order, now: Moment) -> Result<Option<Left>, StoreError> {
+    async fn leave_order(&self, order: &Order, _: Moment) -> Result<Option<Left>, StoreError> {
         let mut tables = self.tables();
-        tables.now = tables.now.max(now);
         let Some(holder) = tables.holder() else { return Ok(None) };
         tables.orders.push((holder.epoch.0, order.clone(), false));
         Ok(Some(Left { id: i64::try_from(tables.orders.len()).unwrap_or(i64::MAX), holder }))
@@ -283,17 +281,15 @@ impl Tables {
     fn holder(&self) -> Option<Holder> {
         let epoch = self.holder?;
         let run = self.runs.get(&epoch.0)?;
-        Some(Holder { identity: run.identity.clone(), epoch, beat_age_ms: run.beat.until_ms(self.now) })
+        Some(Holder { identity: run.identity.clone(), epoch, beat: Beat::At(run.beat) })
     }
 
     fn beat(&mut self, epoch: Epoch, at: Moment) -> Result<(), StoreError> {
         if self.holder != Some(epoch) {
             return Err(StoreError::Fenced);
         }
-        self.now = self.now.max(at);
-        let now = self.now;
         if let Some(run) = self.runs.get_mut(&epoch.0) {
-            run.beat = now;
+            run.beat = run.beat.max(at);
         }
         Ok(())
     }
@@ -385,14 +381,14 @@ impl Tables {
     }
 
     fn newest_run(&self) -> Option<RunRow> {
-        self.runs.last_key_value().map(|(epoch, run)| self.run_row(*epoch, run))
+        self.runs.last_key_value().map(|(epoch, run)| Tables::run_row(*epoch, run))
     }
 
-    fn run_row(&self, epoch: i64, run: &Run) -> RunRow {
+    fn run_row(epoch: i64, run: &Run) -> RunRow {
         RunRow {
             epoch: Epoch(epoch),
             identity: run.identity.clone(),
-            beat_age_ms: run.beat.until_ms(self.now),
+            beat: Beat::At(run.beat),
             ended: run.ended.clone(),
             progress: run.progress.clone(),
         }

@@ -27,6 +27,7 @@ pub use crate::domain::order::{Order, Which};
 pub use crate::domain::run::Epoch;
 use crate::domain::run::{Ending, Identity};
 pub use crate::domain::tally::Tally;
+use crate::domain::vantage::{Beat, Vantage};
 
 pub use lookout::Lookout;
 pub use memory::MemoryStore;
@@ -93,6 +94,13 @@ pub struct Claim {
     pub alive: fn(&Identity) -> Option<bool>,
 }
 
+impl Claim {
+    /// Where the claimant looks from.
+    pub fn vantage(&self) -> Vantage {
+        Vantage { now: self.now, frame: self.identity.frame(), alive: self.alive }
+    }
+}
+
 /// Who holds a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -100,8 +108,8 @@ pub struct Holder {
     pub identity: Identity,
     /// Its epoch.
     pub epoch: Epoch,
-    /// Time since its last sign of life, by the store's clock.
-    pub beat_age_ms: i64,
+    /// Its last sign of life.
+    pub beat: Beat,
 }
 
 /// What one transaction writes.
@@ -236,8 +244,8 @@ pub struct Glance {
     pub run: Option<RunRow>,
     /// What the governor knew.
     pub throttle: governor::Memory,
-    /// Requests that the vendor may still count, oldest first.
-    pub counted: Vec<Counted>,
+    /// Requests that the vendor may still count, oldest first, each in the time of its run.
+    pub counted: Vec<(Epoch, Counted)>,
     /// What was found out about the vendor.
     pub ability: Ability,
     /// The newest listing.
@@ -272,8 +280,8 @@ pub struct RunRow {
     pub epoch: Epoch,
     /// Whose.
     pub identity: Identity,
-    /// Time since its last sign of life, by the store's clock.
-    pub beat_age_ms: i64,
+    /// Its last sign of life.
+    pub beat: Beat,
     /// When and how it ended; `None` while it lives, or after it died.
     pub ended: Option<(Moment, String)>,
     /// Its progress as JSON.

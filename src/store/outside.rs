@@ -13,6 +13,7 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::domain::order::Order;
 use crate::domain::run::{Claimed, Identity, claim};
+use crate::domain::vantage::Vantage;
 use crate::limits::SECOND_MS;
 
 /// A store as everybody but its writer sees it. Nothing here changes what it holds; each call reads one state.
@@ -88,27 +89,31 @@ pub struct Left {
 impl Left {
     /// Whether the run that it was left for still works on the store, as far as is known of the newest run. Where the
     /// next run would take the store over, nobody is there: else a person waits for one whose lease ran out.
-    pub fn has_taker(&self, newest: Option<&RunRow>, alive: fn(&Identity) -> Option<bool>) -> bool {
+    pub fn has_taker(&self, newest: Option<&RunRow>, from: &Vantage) -> bool {
         newest.is_some_and(|run| {
             run.epoch == self.holder.epoch
                 && run.ended.is_none()
-                && matches!(claim(true, run.beat_age_ms, alive(&run.identity)), Claimed::Held(_))
+                && matches!(
+                    claim(true, run.beat.age_ms(&run.identity, from), (from.alive)(&run.identity)),
+                    Claimed::Held(_)
+                )
         })
     }
 }
 
 impl Holder {
     /// Why nobody is there to take an order, or `None` where somebody is.
-    pub fn gone(&self, alive: fn(&Identity) -> Option<bool>) -> Option<String> {
+    pub fn gone(&self, from: &Vantage) -> Option<String> {
         let Identity { pid, host, .. } = &self.identity;
-        let alive = alive(&self.identity);
-        match claim(true, self.beat_age_ms, alive) {
+        let alive = (from.alive)(&self.identity);
+        let beat_age_ms = self.beat.age_ms(&self.identity, from);
+        match claim(true, beat_age_ms, alive) {
             Claimed::Held(_) => None,
             _ if alive == Some(false) => {
                 Some(format!("process {pid} ended without finishing; nothing is lost, and nothing runs"))
             }
             _ => {
-                let age_s = self.beat_age_ms / SECOND_MS;
+                let age_s = beat_age_ms / SECOND_MS;
                 Some(format!("process {pid} on host {host} has given no sign of life for {age_s} s; nothing is lost"))
             }
         }

@@ -102,9 +102,9 @@ pub(super) fn order_text(order: &Order) -> String {
     serde_json::to_string(order).unwrap_or_default()
 }
 
-/// The way back. What a newer program left is passed over.
-pub(super) fn order_of(text: &str) -> Option<Order> {
-    kept::read(text).ok()
+/// The way back. What a newer program left is told, so that nobody waits for it.
+pub(super) fn order_of(text: &str) -> Order {
+    kept::read(text).unwrap_or_else(|_| Order::Unread(text.to_owned()))
 }
 
 /// Options that a run would ask for now, of the currencies that were ever asked for. `due`: those that can bring news

@@ -9,7 +9,7 @@
 //! "symbol":"ETH-12APR24-3100-C","index":401,"total":6738,"state":"stored","was":"pending","rows":12,…}`.
 //! `event` is one of `started`, `listed`, `planned`, `face_found`, `answered`, `stored`, `revised`, `failed`,
 //! `cooldown`, `resumed`, `learned` (with `lesson`), `down`, `up`, `doubted`, `settled`, `store_away`,
-//! `store_back`, `stopping`, `ended`, `summary`, `milestone` (behind the `stored` that reached it); the other fields are those of
+//! `store_back`, `unread`, `stopping`, `ended`, `summary`, `milestone` (behind the `stored` that reached it); the other fields are those of
 //! [`Event`]. Times are RFC 3339 in UTC with milliseconds, spans end in `_ms` or `_s`. A request that leaves has no
 //! line of its own: its `answered` says all of it.
 

@@ -5,21 +5,12 @@ use crate::domain::milestone::Reached;
 use crate::domain::progress::{CurrencyProgress, Wait};
 use crate::domain::tally::Tally;
 use crate::limits::{HOUR_MS, SECOND_MS};
+use crate::view::sample::{START, bare, run};
 
-const START: Moment = Moment(1_761_453_200_000);
 const NOW: Moment = Moment(START.0 + 1_200 * SECOND_MS);
 
 fn idle() -> StatusPage {
-    StatusPage {
-        store: "sqlite:chainfill.db".into(),
-        tallies: Vec::new(),
-        open: 0,
-        bytes: 0,
-        requests: 0,
-        run: None,
-        progress: None,
-        throttle: Explanation { quota: None, used: 0, next_at: None, reason: None },
-    }
+    StatusPage { store: "sqlite:chainfill.db".into(), ..bare() }
 }
 
 /// In its first cooldown, of a vendor with a hostile name for a currency.
@@ -58,16 +49,7 @@ fn waiting() -> StatusPage {
         open: 5_038,
         bytes: 9_000_000,
         requests: 4_123,
-        run: Some(LastRun {
-            epoch: 3,
-            pid: 15901,
-            host: "nas".into(),
-            started_at: START,
-            beat_age_ms: 3_000,
-            alive: Some(true),
-            ended_at: None,
-            ending: None,
-        }),
+        run: Some(run()),
         progress: Some(progress),
         throttle: Explanation { quota: None, used: 800, next_at: Some(until), reason: Some(Reason::Cooldown) },
         ..idle()

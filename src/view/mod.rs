@@ -15,6 +15,8 @@ pub mod missing;
 pub mod numbers;
 pub mod plan;
 pub mod proof;
+#[cfg(test)]
+mod sample;
 pub mod screen;
 pub mod status;
 pub mod status_page;

@@ -2,15 +2,17 @@
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::json;
 use super::summary::grouped_errors;
+use super::words;
 use crate::domain::governor::Explanation;
 use crate::domain::health::{self, Health, LastRun, Sight};
 use crate::domain::moment::Moment;
 use crate::domain::outlook::Outlook;
 use crate::domain::progress::Progress;
+use crate::domain::tail::Remark;
 use crate::domain::tally::Tally;
 
 /// What the page is drawn from.
@@ -22,6 +24,8 @@ pub struct StatusPage {
     pub tallies: Vec<Tally>,
     /// Options that a run would ask for now.
     pub open: u64,
+    /// Options in need of attention that can be asked for again: a name that does not parse never can.
+    pub retriable: u64,
     /// Size of the table.
     pub bytes: u64,
     /// Requests that ever left.
@@ -42,6 +46,7 @@ pub struct StatusJson<'a> {
     total: Tally,
     currencies: &'a [Tally],
     open: u64,
+    retriable: u64,
     bytes: u64,
     requests: u64,
     run: Option<&'a LastRun>,
@@ -76,13 +81,14 @@ impl StatusPage {
             total: Tally::total(&self.tallies),
             currencies: &self.tallies,
             open: self.open,
+            retriable: self.retriable,
             bytes: self.bytes,
             requests: self.requests,
             run: self.run.as_ref(),
             is_working: self.is_working(),
             throttle: &self.throttle,
             outlook: self.outlook(now),
-            progress: self.progress.as_ref().map(told),
+            progress: self.progress.as_ref().map(|progress| told(progress, tz)),
             utc_offset_s: tz.to_offset(now.timestamp()).seconds(),
         };
         json::line(Some(now), &page)
@@ -111,12 +117,14 @@ impl StatusPage {
     }
 }
 
-/// Progress as it is kept, but for what is told in a better form: errors are grouped, milestones and forecasts stand in
+/// Progress as it is kept, but for what is told in a better form: errors are grouped, the tail of the log is in words, milestones and forecasts stand in
 /// the outlook.
-fn told(progress: &Progress) -> Value {
+fn told(progress: &Progress, tz: &TimeZone) -> Value {
     let mut told = serde_json::to_value(progress).unwrap_or_default();
     if let Some(fields) = told.as_object_mut() {
         fields.remove("forecasts");
+        let line = |one: &Remark| json!({ "at": one.at, "words": words::remark(one, tz) });
+        fields.insert("tail".to_owned(), progress.tail.0.iter().rev().map(line).collect());
         fields.insert("errors".to_owned(), serde_json::to_value(grouped_errors(progress)).unwrap_or_default());
     }
     for currency in told["currencies"].as_array_mut().into_iter().flatten() {

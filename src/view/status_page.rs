@@ -10,6 +10,7 @@ use super::numbers::{bytes, counted, grouped, percent};
 use super::status::StatusPage;
 use super::summary::grouped_errors;
 use super::table::{Table, fit, wrap};
+use super::words;
 use crate::domain::expectation::Expectation;
 use crate::domain::forecast::{Range, span_words};
 use crate::domain::governor::Reason;
@@ -23,6 +24,8 @@ use crate::domain::tally::Tally;
 
 /// Error groups on the page.
 const ERRORS_SHOWN: usize = 2;
+/// Lines of the log's tail on the page.
+const TAIL_SHOWN: usize = 4;
 const HEAD_WIDTH: usize = 11;
 /// A finish that is nearer than this is told to the second.
 const CLOSE_MS: i64 = 600_000;
@@ -101,6 +104,9 @@ fn facts(page: &StatusPage, now: Moment, tz: &TimeZone) -> Vec<Fact> {
         let words = format!("{} x {}", grouped(group.count), group.words);
         facts.push(Fact { head, words, spare, one_line: true });
     }
+    if let Some(progress) = &page.progress {
+        facts.extend(tail(progress, now, tz));
+    }
     if let Some(run) = &page.run {
         facts.push(Fact::new("Run", 0, of_run(run, now, tz)));
     }
@@ -110,6 +116,18 @@ fn facts(page: &StatusPage, now: Moment, tz: &TimeZone) -> Vec<Fact> {
     facts.push(Fact::new("Store", 0, format!("{}, {}{grown}", page.store, bytes(page.bytes))));
     facts.push(Fact::new("Times", 0, format!("are in UTC{}", now.offset(tz))));
     facts
+}
+
+/// The newest lines of the log, the newest first. The older ones are the first to go where there is no room.
+fn tail(progress: &Progress, now: Moment, tz: &TimeZone) -> Vec<Fact> {
+    let newest = progress.tail.0.iter().rev().take(TAIL_SHOWN).enumerate();
+    newest
+        .map(|(at, one)| {
+            let (head, spare) = if at == 0 { ("Log", 3) } else { ("", 17) };
+            let words = format!("{} {}", one.at.time_of_day(tz, now), words::remark(one, tz));
+            Fact { head, words, spare, one_line: true }
+        })
+        .collect()
 }
 
 /// When it will be done, in words: a range, or why there is none.

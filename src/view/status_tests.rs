@@ -1,7 +1,7 @@
 use super::*;
-use crate::domain::event::Before;
-use crate::domain::governor::Explanation;
+use crate::domain::event::{Before, Event};
 use crate::domain::governor::quota::Quota;
+use crate::domain::governor::{Explanation, Lesson};
 use crate::domain::instrument::Currency;
 use crate::domain::milestone::Reached;
 use crate::domain::progress::Phase;
@@ -9,13 +9,9 @@ use crate::domain::progress::{CurrencyProgress, Wait};
 use crate::domain::pulse::{Point, Pulse};
 use crate::domain::run::Ending;
 use crate::limits::{HOUR_MS, SECOND_MS};
+use crate::view::sample::{START, bare, run, zone};
 
-const START: Moment = Moment(1_761_453_200_000);
 const NOW: Moment = Moment(START.0 + 1_200 * SECOND_MS);
-
-fn zone() -> TimeZone {
-    TimeZone::fixed(jiff::tz::offset(8))
-}
 
 fn tally(currency: &str, pending: u64) -> Tally {
     let listed = 8_679;
@@ -69,23 +65,14 @@ fn waiting() -> StatusPage {
         ..Progress::default()
     };
     StatusPage {
-        store: "postgres://postgres@localhost/crypto_data".into(),
         tallies: vec![tally("ETH", 5_938), tally("BTC", 8_190), tally("BTC_USDC", 12), tally("XRP_USDC", 0)],
         open: 14_140,
         bytes: 52_349_999,
         requests: 4_123,
-        run: Some(LastRun {
-            epoch: 3,
-            pid: 15901,
-            host: "nas".into(),
-            started_at: START,
-            beat_age_ms: 3_000,
-            alive: Some(true),
-            ended_at: None,
-            ending: None,
-        }),
+        run: Some(run()),
         progress: Some(progress),
         throttle: Explanation { quota: Some(quota), used: 800, next_at: Some(until), reason: Some(Reason::Cooldown) },
+        ..bare()
     }
 }
 
@@ -111,6 +98,10 @@ fn downloading() -> StatusPage {
     let points = vec![Point { answers: 24, done: 24, rows: 300, ..Point::default() }; 240];
     progress.pulse = Pulse { since: START, step_ms: 5_000, points };
     progress.before = Some(Before { tallies: vec![tally("ETH", 6_738), tally("BTC", 8_190)], bytes: 12_000_000 });
+    let quota = progress.quota.clone().expect("it is learned");
+    progress.tail.note(START + 260_000, &Event::Learned(Lesson::Learned(quota)));
+    progress.tail.note(NOW - 60_000, &Event::Resumed);
+    progress.tail.note(NOW - 50_000, &Event::Down { why: "HTTP 503 \u{1b}[31m".into() });
     page.progress = Some(progress);
     page
 }
@@ -147,7 +138,7 @@ fn idle() -> StatusPage {
 }
 
 fn empty() -> StatusPage {
-    StatusPage { tallies: Vec::new(), open: 0, bytes: 0, requests: 0, run: None, progress: None, ..idle() }
+    StatusPage { throttle: idle().throttle, ..bare() }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::domain::ledger::OptionState;
 use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
 use crate::domain::progress::Progress;
+use crate::domain::tail::{Remark, What};
 use crate::limits::{NAMES_SHOWN_MAX, SECOND_MS};
 
 /// An event as one line without control characters; `None` where it is told by others (requests, answers).
@@ -72,6 +73,9 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
             counted(*options, "option"),
             counted(*requests, "request")
         ),
+        Event::Unread { text } => {
+            format!("An order came that this version cannot read, and it is passed over: {text}")
+        }
         Event::Stopping { why } => format!("Stopping: {why}; what is under way is finished first"),
         Event::Ended { words, resume_after, .. } => match resume_after {
             Some(after) => format!("{words} It makes sense to go on from {}", after.stamp(tz)),
@@ -85,6 +89,15 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
 pub fn milestone(passed: &Passed) -> String {
     let Passed { currency, percent, options, .. } = passed;
     safe(&format!("{currency}: {percent}% done ({})", counted(*options, "option"))).into_owned()
+}
+
+/// A remark of the log's tail as the log has it.
+pub fn remark(remark: &Remark, tz: &TimeZone) -> String {
+    match &remark.what {
+        // How much of a window was used then is not known any more; the event itself says the rest.
+        What::Event(event) => of(event, remark.at, &Progress::default(), tz).unwrap_or_default(),
+        What::Passed(passed) => milestone(passed),
+    }
 }
 
 /// Whether an event is told even where only the main points are wanted.

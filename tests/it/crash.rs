@@ -1,5 +1,7 @@
 //! The real program, killed and crowded: whatever is done to it, nothing is lost, doubled or hidden.
 
-mod crowd;
+mod call;
+mod cooldown;
+pub mod crowd;
 mod ended;
 mod killed;

@@ -1,5 +1,4 @@
-//! Fuzzing in `./check`: each target of fuzz/targets takes so many inputs of a seeded mutator. `scripts/fuzz` gives the same
-//! targets to libFuzzer, which sees what an input reaches, for as long as wanted.
+//! Fuzzing: each target of fuzz/targets takes so many inputs of a seeded mutator, and tells what it holds of each of them.
 
 mod mutator;
 mod targets;

@@ -53,6 +53,7 @@ async fn page(world: &World, ending: Option<Ending>) -> (StatusPage, Moment) {
     let page = StatusPage {
         store: "memory".into(),
         tallies: glance.tallies,
+        retriable: 0,
         open: glance.open,
         bytes: glance.bytes,
         requests: glance.requests,

@@ -3,11 +3,13 @@
 #![allow(clippy::missing_panics_doc, unreachable_pub, missing_docs)]
 #![allow(clippy::duration_suboptimal_units, clippy::unnecessary_literal_bound)]
 
+mod bombs;
 mod cli;
 mod crash;
 mod dashboard;
 mod engine;
 mod fuzz;
+mod link;
 mod machines;
 mod names;
 mod notify;

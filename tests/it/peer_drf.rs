@@ -31,6 +31,11 @@ fn paced<'a>(desk: &'a Desk, drf: &Drf, max_rate: &str) -> Program<'a> {
 /// server logged, and of no other (I1, I4, I5).
 fn assert_whole(desk: &Desk, drf: &Drf) {
     assert_journaled(desk, drf);
+    assert_rows(desk, drf);
+}
+
+/// The same without the journal.
+pub fn assert_rows(desk: &Desk, drf: &Drf) {
     let file = reader(&desk.database());
     let mut rows = file
         .prepare(

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use chainfill::limits::HOUR_MS;
 
-use self::story::Story;
+use self::story::{Blow, Story};
 use crate::rig::bout::Bout;
 
 /// Simulated hours in `./check`.
@@ -58,6 +58,27 @@ fn the_same_seed_tells_the_same_story() {
         }
         assert_eq!(first.log.len(), second.log.len(), "seed {}", story.seed);
     }
+}
+
+#[test]
+fn a_full_disk_says_how_much_room_it_needs_and_the_run_goes_on_by_itself() {
+    // F-B11, F-I6
+    let mut story = Story::of(1);
+    story.vendor.counts = vec![("BTC".to_owned(), 100), ("ETH".to_owned(), 100)];
+    story.vendor.throttles = Vec::new();
+    story.vendor.faults = "none".parse().unwrap();
+    (story.lost, story.uncommitted) = (0.0, 0.0);
+    story.pace.spacing_ms = 200;
+    story.blows = vec![(5_000, Blow::DiskFull { ms: 600_000 })];
+    let told = stage::tell(&story);
+    assert!(told.broken.is_empty(), "{:?}", told.broken);
+    let at = |what: &str| told.log.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}"));
+    let away = &told.log[at("StoreAway")];
+    assert!(away.contains("what is left needs about 2 MB; it goes on by itself when there is room"), "{away}");
+    let time = |line: &str| line.split(' ').next().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let full = time(&told.log[at("DiskFull")]);
+    let back_s = time(&told.log[at("StoreBack")]).duration_since(full).as_secs();
+    assert!((600..=630).contains(&back_s), "it went on {back_s} s after the disk was full for 600 s");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod lease;
 mod outside;
 mod same;
 mod servers;
+mod stepped;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::{Happening, OptionState};
 use chainfill::domain::moment::Moment;
 use chainfill::domain::run::Ending;
+use chainfill::domain::vantage::Beat;
 use chainfill::store::{Batch, Epoch, OptionNews, Revision, RunEnd, Store, Tally};
 
 use facts::{
@@ -44,6 +46,8 @@ pub(crate) use contract;
 
 contract!(
     a_batch_committed_again_changes_nothing,
+    an_answer_applied_in_any_order_any_number_of_times_leaves_the_tables_identical,
+    what_is_refused_leaves_nothing_of_it_behind,
     tallies_and_row_counts_are_true_after_every_commit,
     a_changed_bar_is_told_with_old_and_new,
     every_digit_is_kept,
@@ -55,6 +59,7 @@ contract!(
     what_nobody_asked_for_is_not_open,
     the_audit_goes_by_symbol_and_date,
     a_batch_may_speak_of_one_option_twice,
+    a_batch_of_more_rows_than_a_statement_has_parameters_is_one_batch,
 );
 
 const A: &str = "ETH-12APR24-3100-C";
@@ -99,14 +104,14 @@ async fn shown(store: &dyn Store) -> String {
     let mut loaded = loaded(store).await;
     let mut glance = store.glance(T0).await.unwrap();
     for run in [&mut loaded.run, &mut glance.run].into_iter().flatten() {
-        run.beat_age_ms = 0;
+        run.beat = Beat::Ago(0);
     }
     glance.bytes = 0;
     format!("{loaded:?} {glance:?} {:?}", audited(store).await)
 }
 
 async fn a_batch_committed_again_changes_nothing(home: &Home) {
-    // F-B2, F-B1 (I3): the connection is cut during COMMIT, and nobody knows whether it was written.
+    // F-B2, F-B1, F-I3: the connection is cut during COMMIT, and nobody knows whether it was written.
     let store = home.store().await;
     let epoch = begun(&*store).await;
     list(&*store, epoch, &[A, B, C], T0).await;
@@ -140,6 +145,44 @@ async fn a_batch_committed_again_changes_nothing(home: &Home) {
             assert_eq!(home.ask(&format!("SELECT count(*) AS c FROM {table}")).await, [rows], "{table}");
         }
     }
+}
+
+async fn an_answer_applied_in_any_order_any_number_of_times_leaves_the_tables_identical(home: &Home) {
+    // F-I3: each answer again, in this batch and in others, alone and together with the rest.
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A, B, C], T0).await;
+    let answers = [bars(A, &["2024-04-01", "2024-04-02"]), news(B, no_bars(B), vec![], T0), bars(C, &["2024-03-01"])];
+    store.commit(epoch, &of_options(answers.to_vec())).await.unwrap();
+    let before = shown(&*store).await;
+    let (mut twice, mut backwards) = ([&answers[..], &answers].concat(), answers.to_vec());
+    backwards.reverse();
+    twice.push(answers[0].clone());
+    for again in [vec![answers[0].clone()], backwards, twice, vec![answers[1].clone()], answers.to_vec()] {
+        for _ in 0..3 {
+            store.commit(epoch, &of_options(again.clone())).await.unwrap();
+            assert_eq!(shown(&*store).await, before);
+        }
+    }
+    is_true(&*store).await;
+}
+
+async fn what_is_refused_leaves_nothing_of_it_behind(home: &Home) {
+    // F-I2, F-I7: candles, ledger, journal and notes of one batch are there together, or none of them is.
+    let store = home.store().await;
+    let first = begun(&*store).await;
+    list(&*store, first, &[A, B], T0).await;
+    let second = store.begin(&facts::wish(2, |_| Some(false))).await.unwrap();
+    let before = shown(&*store).await;
+    let mut batch = of_options(vec![bars(A, &["2024-04-01"]), news(B, no_bars(B), vec![], T0)]);
+    batch.sent = vec![attempt(1, T0)];
+    batch.action = Some("retry".to_owned());
+    batch.progress = Some("{}".to_owned());
+    assert!(store.commit(first, &batch).await.is_err(), "its lease is another's");
+    assert_eq!(shown(&*store).await, before);
+    store.commit(second, &batch).await.unwrap();
+    assert_ne!(shown(&*store).await, before);
+    is_true(&*store).await;
 }
 
 async fn tallies_and_row_counts_are_true_after_every_commit(home: &Home) {
@@ -354,7 +397,7 @@ async fn what_was_learned_outlives_the_run(home: &Home) {
     assert_eq!((run.epoch, run.ended), (epoch, Some((T0 + 10_000, "limit".to_owned()))));
     assert_eq!((run.identity, run.progress.as_deref()), (facts::identity(1), Some("{\"done\":2}")));
     let glance = store.glance(T0).await.unwrap();
-    assert_eq!((glance.requests, glance.counted), (4, told_counted));
+    assert_eq!((glance.requests, glance.counted), (4, told.counted));
     assert!(!home.has_tables() || glance.bytes > 0);
 }
 
@@ -386,6 +429,23 @@ async fn the_audit_goes_by_symbol_and_date(home: &Home) {
     let all: Vec<_> = audited(&*store).await.into_iter().map(|(symbol, bar)| (symbol, bar.date)).collect();
     assert_eq!(all.len(), 40 * 28);
     assert!(all.is_sorted() && loaded(&*store).await.records.is_sorted_by_key(|record| record.symbol.clone()));
+}
+
+async fn a_batch_of_more_rows_than_a_statement_has_parameters_is_one_batch(home: &Home) {
+    // F-B7: PostgreSQL takes 65,535 parameters, SQLite 32,766; a bar has eight values.
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A], T0).await;
+    let mut date = jiff::civil::Date::constant(1980, 1, 1);
+    let mut dates = Vec::new();
+    for _ in 0..12_000 {
+        dates.push(date.to_string());
+        date = date.tomorrow().unwrap();
+    }
+    let dates: Vec<&str> = dates.iter().map(String::as_str).collect();
+    let done = store.commit(epoch, &of_options(vec![bars(A, &dates)])).await.unwrap();
+    assert_eq!((done.options[0].inserted, done.options[0].record.row_count), (12_000, 12_000));
+    assert_eq!(is_true(&*store).await[0].rows, 12_000);
 }
 
 async fn a_batch_may_speak_of_one_option_twice(home: &Home) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 mod map;
 mod paths;
+mod trust;
 
 use map::{ARCHITECTURE, mapped};
 use paths::{code_of, paths_in};

@@ -57,11 +57,11 @@ fn speaks_utf8(set: impl Fn(&str) -> Option<String>) -> bool {
 
 async fn watch(mut screen: Screen, store: std::sync::Arc<dyn Outside>) -> Result<u8, Failure> {
     let broken = |error: std::io::Error| Failure::unexpected(&format!("the terminal cannot be drawn on: {error}"));
-    let clock = SystemClock::start();
+    let mut clock = SystemClock::start();
     let hook = |kind| signal(kind).map_err(|error| Failure::unexpected(&error));
     let (mut interrupt, mut terminate) = (hook(SignalKind::interrupt())?, hook(SignalKind::terminate())?);
     let mut hang_up = hook(SignalKind::hangup())?;
-    let mut reader = Reader::start(store.clone(), clock);
+    let mut reader = Reader::start(store.clone());
     let (tell, mut notes) = mpsc::channel::<Note>(SCREEN_NEWS_MAX);
     let mut terminal = Terminal::enter().map_err(broken)?;
     let mut inputs = terminal::inputs();
@@ -75,7 +75,12 @@ async fn watch(mut screen: Screen, store: std::sync::Arc<dyn Outside>) -> Result
             _ = hang_up.recv() => return Ok(0),
             _ = tick.tick() => {}
             seen = reader.seen() => match seen {
-                Some(seen) => screen.seen = seen,
+                Some((seen, anchored)) => {
+                    if let Some(note) = &mut screen.place.note {
+                        note.at = note.at + clock.now().until_ms(anchored.now());
+                    }
+                    (screen.seen, clock) = (seen, anchored);
+                }
                 None => return Err(Failure::unexpected(&"what reads the store has ended")),
             },
             Some(note) = notes.recv() => {
@@ -109,7 +114,7 @@ async fn watch(mut screen: Screen, store: std::sync::Arc<dyn Outside>) -> Result
 fn asked(order: &Order) -> String {
     match order {
         Order::Pace { spacing_ms } => format!("pace: {}", crate::view::words::pace(*spacing_ms)),
-        Order::Stop | Order::Pause | Order::Resume | Order::Retry(_) => order.word().to_owned(),
+        Order::Stop | Order::Pause | Order::Resume | Order::Retry(_) | Order::Unread(_) => order.word().to_owned(),
     }
 }
 

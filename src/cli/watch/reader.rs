@@ -9,7 +9,9 @@ use tokio::time::timeout;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::moment::Moment;
 use crate::domain::tally::Tally;
+use crate::domain::vantage::Vantage;
 use crate::limits::{LOG_TAIL_MAX, LOOK_EVERY_MS, LOOK_SHARE};
+use crate::process;
 use crate::sight;
 use crate::store::{Outside, StoreError};
 use crate::view::screen::seen::{Need, Seen, Trouble};
@@ -17,15 +19,15 @@ use crate::view::screen::seen::{Need, Seen, Trouble};
 /// The screen's end of it.
 pub(super) struct Reader {
     need: watch::Sender<Need>,
-    seen: mpsc::Receiver<Seen>,
+    seen: mpsc::Receiver<(Seen, SystemClock)>,
 }
 
 impl Reader {
     /// Starts to look.
-    pub(super) fn start(store: Arc<dyn Outside>, clock: SystemClock) -> Reader {
+    pub(super) fn start(store: Arc<dyn Outside>) -> Reader {
         let (need, needed) = watch::channel(Need::default());
         let (tell, seen) = mpsc::channel(1);
-        tokio::spawn(look_on(Looker { store, clock, seen: Seen::default(), map: None }, needed, tell));
+        tokio::spawn(look_on(Looker::new(store), needed, tell));
         Reader { need, seen }
     }
 
@@ -38,17 +40,18 @@ impl Reader {
         });
     }
 
-    /// What was seen next.
-    pub(super) async fn seen(&mut self) -> Option<Seen> {
+    /// What was seen next, and the clock that its times are read by: it is anchored anew at each look, so that a step
+    /// of the wall clock is followed (C2).
+    pub(super) async fn seen(&mut self) -> Option<(Seen, SystemClock)> {
         self.seen.recv().await
     }
 }
 
-async fn look_on(mut looker: Looker, mut needed: watch::Receiver<Need>, tell: mpsc::Sender<Seen>) {
+async fn look_on(mut looker: Looker, mut needed: watch::Receiver<Need>, tell: mpsc::Sender<(Seen, SystemClock)>) {
     loop {
         let need = needed.borrow_and_update().clone();
-        looker.look(&need).await;
-        if tell.send(looker.seen.clone()).await.is_err() {
+        let clock = looker.look(&need).await;
+        if tell.send((looker.seen.clone(), clock)).await.is_err() {
             return;
         }
         match timeout(Duration::from_millis(LOOK_EVERY_MS), needed.changed()).await {
@@ -60,7 +63,11 @@ async fn look_on(mut looker: Looker, mut needed: watch::Receiver<Need>, tell: mp
 
 struct Looker {
     store: Arc<dyn Outside>,
-    clock: SystemClock,
+    /// For how old something is, however the wall clock is stepped: when the page was read, and since when there is
+    /// trouble.
+    steady: SystemClock,
+    read_at: Moment,
+    trouble_at: Moment,
     seen: Seen,
     map: Option<Map>,
 }
@@ -72,24 +79,41 @@ struct Map {
 }
 
 impl Looker {
-    async fn look(&mut self, need: &Need) {
-        match self.read(need).await {
+    fn new(store: Arc<dyn Outside>) -> Looker {
+        let steady = SystemClock::start();
+        let (read_at, trouble_at) = (steady.now(), steady.now());
+        Looker { store, steady, read_at, trouble_at, seen: Seen::default(), map: None }
+    }
+
+    async fn look(&mut self, need: &Need) -> SystemClock {
+        let (from, clock) = (process::vantage(), SystemClock::start());
+        match self.read(need, &from).await {
             Ok(()) => self.seen.trouble = None,
             Err(error) => {
                 let is_nothing = matches!(error, StoreError::Nothing { .. });
                 let words = error.to_string();
                 match &mut self.seen.trouble {
                     Some(trouble) => (trouble.words, trouble.is_nothing) = (words, is_nothing),
-                    None => self.seen.trouble = Some(Trouble { since: self.clock.now(), words, is_nothing }),
+                    None => {
+                        self.trouble_at = self.steady.now();
+                        self.seen.trouble = Some(Trouble { since: self.trouble_at, words, is_nothing });
+                    }
                 }
             }
         }
+        let now = self.steady.now();
+        let shown = |at: Moment| clock.now() - at.until_ms(now);
+        self.seen.at = shown(self.read_at);
+        if let Some(trouble) = &mut self.seen.trouble {
+            trouble.since = shown(self.trouble_at);
+        }
+        clock
     }
 
-    async fn read(&mut self, need: &Need) -> Result<(), StoreError> {
-        let page = sight::page(&self.store, self.clock.now()).await?;
-        (self.seen.page, self.seen.at) = (Some(page), self.clock.now());
-        self.seen.journal = self.store.journal(LOG_TAIL_MAX).await?;
+    async fn read(&mut self, need: &Need, from: &Vantage) -> Result<(), StoreError> {
+        let page = sight::page(&self.store, from).await?;
+        (self.seen.page, self.read_at) = (Some(page), self.steady.now());
+        self.seen.journal = sight::journal(&self.store, LOG_TAIL_MAX, from).await?;
         self.map(need).await?;
         let chain = async |store: &Arc<dyn Outside>| match &need.chain {
             None => Ok::<_, StoreError>(None),
@@ -98,7 +122,7 @@ impl Looker {
         self.seen.chain = chain(&self.store).await?;
         self.seen.story = match &need.story {
             None => None,
-            Some(symbol) => self.store.story(symbol).await?,
+            Some(symbol) => sight::story(&self.store, symbol, from).await?,
         };
         Ok(())
     }
@@ -108,13 +132,13 @@ impl Looker {
     async fn map(&mut self, need: &Need) -> Result<(), StoreError> {
         let Some(currency) = &need.currency else { return Ok(()) };
         let tallies = self.seen.page.as_ref().map(|page| page.tallies.clone()).unwrap_or_default();
-        let now = self.clock.now();
+        let now = self.steady.now();
         let is_same = self.seen.coverage.as_ref().is_some_and(|(known, _)| known == currency);
         if is_same && self.map.as_ref().is_some_and(|map| map.tallies == tallies || now < map.not_before) {
             return Ok(());
         }
         self.seen.coverage = Some((currency.clone(), self.store.coverage(currency).await?));
-        let took_ms = now.until_ms(self.clock.now()).max(0);
+        let took_ms = now.until_ms(self.steady.now()).max(0);
         self.map = Some(Map { tallies, not_before: now + took_ms.saturating_mul(LOOK_SHARE) });
         Ok(())
     }

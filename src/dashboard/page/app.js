@@ -8,7 +8,7 @@ import { drawCurrencies } from "./currencies.js";
 import { drawErrors, drawRequests, drawStrip, drawThrottle, drawTimeline, drawQueries } from "./details.js";
 import { drawCharts } from "./charts.js";
 import { drawCoverage, repaintMap } from "./coverage.js";
-import { drawJournal } from "./journal.js";
+import { drawJournal, drawTail } from "./journal.js";
 import { drawControls, renewToken } from "./controls.js";
 
 const TICK_MS = 1000;
@@ -39,6 +39,7 @@ function draw(news) {
   drawErrors(page, now);
   drawCharts(page, now);
   drawCoverage(page);
+  drawTail(page, now);
   drawJournal(page, now);
 }
 

@@ -28,7 +28,7 @@ export function drawControls(page) {
   show("resume", open && Boolean(paused) && !ending);
   show("stop", open && !ending);
   show("pace", open && !ending && Boolean(page.progress));
-  show("retry", (page.total?.attention ?? 0) > 0);
+  show("retry", (page.retriable ?? 0) > 0);
   const rate = $("pace-rate");
   if (page.progress && document.activeElement !== rate && !busy) choose(rate, page.progress.spacing_ms);
 }

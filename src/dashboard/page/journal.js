@@ -1,4 +1,4 @@
-// The newest requests.
+// What happened, and the newest requests.
 
 import { el, redraw } from "./dom.js";
 import { bytes, clock, grouped, safe } from "./words.js";
@@ -23,6 +23,14 @@ export async function drawJournal(page, now) {
   } finally {
     asking = false;
   }
+}
+
+/** Draws the log's tail, newest first. */
+export function drawTail(page, now) {
+  const tail = page.progress?.tail ?? [];
+  redraw("tail", tail, () => tail.length === 0
+    ? [el("li", {}, "Nothing yet.")]
+    : tail.map((one) => el("li", {}, el("time", {}, clock(Date.parse(one.at), now)), el("span", {}, safe(one.words)))));
 }
 
 /** Lines of a journal as table rows. */

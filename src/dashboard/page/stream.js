@@ -1,5 +1,8 @@
 // The news: a stream of events, opened again whenever it breaks.
 
+/** News do not come so late without a clock that was stepped. */
+const STEP_MS = 10_000;
+
 const AGAIN_MS = [500, 1000, 2000, 4000];
 
 /** Where things stand with the server. */
@@ -34,7 +37,10 @@ export function open({ hello, status, changed }) {
       const page = JSON.parse(event.data);
       link.heardAt = Date.now();
       // What came the fastest is nearest to the truth.
-      offsets = [...offsets, Date.parse(page.at) - Date.now()].slice(-20);
+      const offset = Date.parse(page.at) - Date.now();
+      // A clock that was stepped, here or there, makes the earlier ones worth nothing.
+      if (Math.abs(offset - link.offsetMs) > STEP_MS) offsets = [];
+      offsets = [...offsets, offset].slice(-20);
       link.offsetMs = Math.max(...offsets);
       status(page);
     });

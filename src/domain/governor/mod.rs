@@ -128,10 +128,16 @@ impl Memory {
     #[must_use]
     pub fn moved_to(&self, frame: Frame, newest: Option<&Frame>) -> Memory {
         let shift_ms = self.frame.as_ref().or(newest).map_or(0, |earlier| frame.shift_ms(earlier));
+        Memory { frame: Some(frame), ..self.moved(shift_ms) }
+    }
+
+    /// The same with each of its moments moved on by so much.
+    #[must_use]
+    pub fn moved(&self, shift_ms: i64) -> Memory {
         let moved = |at: Option<Moment>| at.map(|at| at + shift_ms);
         let quota = self.quota.clone().map(|quota| Quota { learned_at: quota.learned_at + shift_ms, ..quota });
         let (cooldown_until, probed_at) = (moved(self.cooldown_until), moved(self.probed_at));
-        Memory { quota, cooldown_until, probed_at, refusals: self.refusals, frame: Some(frame) }
+        Memory { quota, cooldown_until, probed_at, refusals: self.refusals, frame: self.frame.clone() }
     }
 }
 

@@ -24,12 +24,12 @@ const UNKNOWN: &str = "SELECT date, unix_timestamp, price_open, price_high, pric
 /// Finds out how the table writes call and put, and keeps it.
 pub(super) async fn learn_style(link: &mut Link) -> Result<(), Trouble> {
     let sql = "SELECT DISTINCT option_type::text FROM cryptodatadownload_options_daily WHERE option_type IS NOT NULL";
-    for row in link.client.query(sql, &[]).await? {
+    for row in link.ask(sql, &[]).await? {
         let text: String = row.try_get(0)?;
         if let Some(style) = Style::seen(text.trim_end()) {
             let value = serde_json::to_string(&style).map_err(|error| Trouble::odd(error.to_string()))?;
             let sql = "INSERT INTO chainfill_memory (name, value) VALUES ($1, $2)";
-            link.client.execute(sql, &[&STYLE, &value]).await?;
+            link.tell(sql, &[&STYLE, &value]).await?;
             return Ok(());
         }
     }
@@ -40,11 +40,10 @@ pub(super) async fn learn_style(link: &mut Link) -> Result<(), Trouble> {
 pub(super) async fn adopt(link: &mut Link) -> Result<Adopted, Trouble> {
     let mut adoption = Adoption::default();
     let nameless = "SELECT count(*) FROM cryptodatadownload_options_daily WHERE symbol IS NULL";
-    let nameless: i64 = link.client.query_one(nameless, &[]).await?.try_get(0)?;
+    let nameless: i64 = link.ask_one(nameless, &[]).await?.try_get(0)?;
     adoption.add_nameless(nameless.unsigned_abs());
     {
-        let none: [i64; 0] = [];
-        let mut rows = pin!(link.client.query_raw(UNKNOWN, none).await?);
+        let mut rows = pin!(link.rows(UNKNOWN).await?);
         while let Some(row) = rows.try_next().await? {
             let fetched_at: Option<Stamp> = row.try_get(9).unwrap_or_default();
             // Without a zone it is taken as early as it can have been: an option that seemed fetched after its expiry,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::link::Values;
+use super::value::Values;
 use super::wire::{Day, Exact, Stamp};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;

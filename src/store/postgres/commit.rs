@@ -74,7 +74,7 @@ pub(super) async fn commit(link: &mut Link, style: &Style, epoch: Epoch, batch: 
     loop {
         match try_commit(link, style, epoch, batch).await {
             Err(trouble) if trouble.is_passing() && tries < STORE_TRIES_MAX => {
-                link.client.batch_execute("ROLLBACK").await?;
+                link.batch("ROLLBACK").await?;
                 tries += 1;
             }
             result => return result,
@@ -101,7 +101,7 @@ async fn try_commit(link: &mut Link, style: &Style, epoch: Epoch, batch: &Batch)
     write(link, style, &fold, &revisions, &flags).await?;
     let commit = link.prepare(COMMIT).await?;
     // Alone, when all before it is known to be well: what is left is written or not, and nothing between (B2).
-    link.client.execute(&commit, &[]).await?;
+    link.query(&commit, &[]).await?;
     Ok(committed)
 }
 
@@ -126,7 +126,7 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
         if batch.options.iter().all(|news| news.candles.is_empty()) { vec![] } else { names.clone() };
 
     let mut pipeline = link.pipeline();
-    pipeline.add(&begin, vec![]);
+    pipeline.begin(&begin);
     pipeline.add(&beat, vec![&epoch.0]);
     if !batch.sent.is_empty() {
         pipeline.add(&sent, sent_columns.values(&epoch.0));
@@ -222,7 +222,7 @@ async fn write(
 pub(super) async fn write_records(link: &mut Link, records: &[OptionRecord]) -> Result<(), Trouble> {
     let statement = link.prepare(LINES).await?;
     let columns = LedgerColumns::of(records);
-    link.client.query(&statement, &columns.values()).await?;
+    link.query(&statement, &columns.values()).await?;
     Ok(())
 }
 
@@ -239,6 +239,6 @@ pub(super) async fn note_due(link: &mut Link) -> Result<(), Trouble> {
 pub(super) async fn write_deltas(link: &mut Link, deltas: &Deltas) -> Result<(), Trouble> {
     let statement = link.prepare(TALLY).await?;
     let columns = TallyColumns::of(deltas);
-    link.client.query(&statement, &columns.values()).await?;
+    link.query(&statement, &columns.values()).await?;
     Ok(())
 }

@@ -26,7 +26,7 @@ const IS_UNIQUE: &str = "SELECT EXISTS (SELECT 1 FROM pg_index AS i WHERE i.indr
 /// Looks at the table. Returns the statement that widens what is too narrow, where anything is.
 pub(super) async fn inspect(link: &Link) -> Result<Option<String>, Trouble> {
     let kind = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1)";
-    let kind: String = link.client.query_one(kind, &[&CANDLES]).await?.try_get(0)?;
+    let kind: String = link.ask_one(kind, &[&CANDLES]).await?.try_get(0)?;
     if !["r", "p"].contains(&kind.as_str()) {
         return Err(Trouble::Unfit(
             format!("{CANDLES} is a view, not a table"),
@@ -35,7 +35,7 @@ pub(super) async fn inspect(link: &Link) -> Result<Option<String>, Trouble> {
     }
     let mut missing = COLUMNS.to_vec();
     let (mut widen, mut mend, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
-    for row in link.client.query(COLUMNS_OF_TABLE, &[&CANDLES]).await? {
+    for row in link.ask(COLUMNS_OF_TABLE, &[&CANDLES]).await? {
         let (name, kind, is_demanded): (String, String, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         if let Some(at) = missing.iter().position(|column| *column == name) {
             missing.remove(at);
@@ -64,7 +64,7 @@ pub(super) async fn inspect(link: &Link) -> Result<Option<String>, Trouble> {
         let what = format!("in the table {CANDLES} {}", wrong.join(", "));
         return Err(Trouble::Unfit(what, format!("ALTER TABLE {CANDLES} {};", mend.join(", "))));
     }
-    let is_unique: bool = link.client.query_one(IS_UNIQUE, &[&CANDLES]).await?.try_get(0)?;
+    let is_unique: bool = link.ask_one(IS_UNIQUE, &[&CANDLES]).await?.try_get(0)?;
     if !is_unique {
         return Err(Trouble::Unfit(
             format!("the table {CANDLES} has no unique index on (symbol, date), so bars could be doubled"),

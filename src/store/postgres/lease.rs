@@ -12,15 +12,16 @@ use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
 /// Takes the lease. Its row is locked from the look to the end: of many at once one wins (P8).
 pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Trouble> {
-    link.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    link.client.batch_execute("SELECT epoch FROM chainfill_lease FOR UPDATE").await?;
+    link.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    link.batch("SELECT epoch FROM chainfill_lease FOR UPDATE").await?;
     if let Some(holder) = holder(link).await? {
         // An earlier claim of this very run was written, though its caller never heard of it.
         if holder.identity == wish.identity {
-            link.client.batch_execute("ROLLBACK").await?;
+            link.batch("ROLLBACK").await?;
             return Ok(holder.epoch);
         }
-        match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+        let beat_age_ms = holder.beat.age_ms(&holder.identity, &wish.vantage());
+        match claim(true, beat_age_ms, (wish.alive)(&holder.identity)) {
             Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder)).into()),
             Claimed::Free | Claimed::TakenOver => {}
         }
@@ -28,15 +29,15 @@ pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Troubl
     // Of runs before the last one this was done when the last one began.
     let unknown = "UPDATE chainfill_attempt SET outcome = 'unknown', counted = TRUE \
          WHERE epoch = (SELECT epoch FROM chainfill_lease) AND outcome IS NULL";
-    link.client.batch_execute(unknown).await?;
+    link.batch(unknown).await?;
     let take = "UPDATE chainfill_lease SET epoch = epoch + 1, held = TRUE, beat_at = clock_timestamp() RETURNING epoch";
-    let epoch: i64 = link.client.query_one(take, &[]).await?.try_get(0)?;
+    let epoch: i64 = link.ask_one(take, &[]).await?.try_get(0)?;
     let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
     let run = "INSERT INTO chainfill_run (epoch, identity, started_at) VALUES ($1, $2, $3)";
-    link.client.execute(run, &[&epoch, &plain(&identity), &wish.now.0]).await?;
+    link.tell(run, &[&epoch, &plain(&identity), &wish.now.0]).await?;
     // The older script may have run again since.
     adopt::adopt(link).await?;
-    link.client.batch_execute("COMMIT").await?;
+    link.batch("COMMIT").await?;
     Ok(Epoch(epoch))
 }
 
@@ -47,7 +48,7 @@ pub(super) async fn end(link: &mut Link, epoch: Epoch, end: &RunEnd) -> Result<(
          RETURNING epoch) UPDATE chainfill_run AS r SET ended_at = $2, ending = $3, progress = coalesce($4, r.progress) \
          FROM lease WHERE r.epoch = lease.epoch";
     let progress = end.progress.as_deref().map(plain);
-    let ended = link.client.execute(sql, &[&epoch.0, &end.at.0, &end.ending.word(), &progress]).await?;
+    let ended = link.tell(sql, &[&epoch.0, &end.at.0, &end.ending.word(), &progress]).await?;
     if ended == 0 { Err(StoreError::Fenced.into()) } else { Ok(()) }
 }
 
@@ -56,7 +57,7 @@ pub(super) async fn leave_order(link: &mut Link, order: &Order, now: Moment) -> 
     let Some(holder) = holder(link).await? else { return Ok(None) };
     let sql = "INSERT INTO chainfill_order (epoch, what, at) VALUES ($1, $2, $3) RETURNING id";
     let text = order_text(order);
-    let row = link.client.query_one(sql, &[&holder.epoch.0, &plain(&text), &now.0]).await?;
+    let row = link.ask_one(sql, &[&holder.epoch.0, &plain(&text), &now.0]).await?;
     Ok(Some(Left { id: row.try_get(0)?, holder }))
 }
 
@@ -66,22 +67,21 @@ pub(super) async fn take_orders(link: &mut Link, epoch: Epoch, followed: &[i64])
     let sql = "WITH followed AS (UPDATE chainfill_order SET taken = TRUE WHERE epoch = $1 AND id = ANY($2)) \
          SELECT id, what FROM chainfill_order WHERE epoch = $1 AND NOT taken AND id <> ALL($2) ORDER BY id";
     let statement = link.prepare(sql).await?;
-    let rows = link.client.query(&statement, &[&epoch.0, &followed]).await?;
+    let rows = link.query(&statement, &[&epoch.0, &followed]).await?;
     let mut orders = Vec::new();
     for row in &rows {
-        let id = row.try_get(0)?;
-        orders.extend(order_of(row.try_get(1)?).map(|order| (id, order)));
+        orders.push((row.try_get(0)?, order_of(row.try_get(1)?)));
     }
     Ok(orders)
 }
 
 /// Who holds the store.
 async fn holder(link: &mut Link) -> Result<Option<Holder>, Trouble> {
-    let held: bool = link.client.query_one("SELECT held FROM chainfill_lease", &[]).await?.try_get(0)?;
+    let held: bool = link.ask_one("SELECT held FROM chainfill_lease", &[]).await?.try_get(0)?;
     if !held {
         return Ok(None);
     }
-    let rows = link.client.query(read::RUN, &[]).await?;
+    let rows = link.ask(read::RUNS, &[&1_i64]).await?;
     let run = read::run(&rows)?;
-    Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat_age_ms: run.beat_age_ms }))
+    Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat: run.beat }))
 }

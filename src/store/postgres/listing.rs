@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::columns::LedgerColumns;
-use super::link::{Link, Pipeline};
+use super::link::{Link, Pipeline, Ready};
 use super::trouble::Trouble;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
@@ -33,7 +33,7 @@ const NEW: &str = "WITH added AS (INSERT INTO chainfill_option (symbol, currency
 
 /// A listing's news, ready for the wire.
 pub(super) struct ListingCalls {
-    statements: [tokio_postgres::Statement; 4],
+    statements: [Ready; 4],
     at: i64,
     counts: [i64; 5],
     listed: (Vec<String>, Vec<bool>),

@@ -8,12 +8,15 @@ mod lease;
 mod link;
 mod listing;
 mod outside;
+mod pooler;
 mod read;
 mod schema;
 mod trouble;
+mod value;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::civil::Date;
@@ -31,6 +34,7 @@ use crate::domain::coverage::ExpiryCover;
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
+use crate::limits::PG_ANSWER_MS_MAX;
 use link::Link;
 use trouble::Trouble;
 
@@ -71,6 +75,20 @@ impl PostgresStore {
 }
 
 impl Held<'_> {
+    /// Makes a call of a run, which a server that is there and does not answer must not hold for ever (I10). What it
+    /// had written by then the server rolls back, or it is written, and both are well (B2).
+    async fn answer<T>(mut self, call: impl AsyncFnOnce(&mut Link) -> Result<T, Trouble>) -> Result<T, StoreError> {
+        let patience = Duration::from_millis(PG_ANSWER_MS_MAX);
+        match tokio::time::timeout(patience, call(&mut self.link)).await {
+            Ok(result) => self.done(result),
+            Err(_) => {
+                self.link.abandon();
+                let what = format!("it did not answer within {} s", patience.as_secs());
+                Err(StoreError::Away { place: self.place.to_owned(), what })
+            }
+        }
+    }
+
     fn done<T>(mut self, result: Result<T, Trouble>) -> Result<T, StoreError> {
         match result {
             Ok(what) => {
@@ -91,15 +109,11 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {
-        let mut held = self.hold().await?;
-        let result = commit::commit(&mut held.link, &self.style, epoch, batch).await;
-        held.done(result)
+        self.hold().await?.answer(async |link| commit::commit(link, &self.style, epoch, batch).await).await
     }
 
     async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
-        let mut held = self.hold().await?;
-        let result = lease::end(&mut held.link, epoch, end).await;
-        held.done(result)
+        self.hold().await?.answer(async |link| lease::end(link, epoch, end).await).await
     }
 
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
@@ -109,9 +123,7 @@ impl Store for PostgresStore {
     }
 
     async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError> {
-        let mut held = self.hold().await?;
-        let result = lease::take_orders(&mut held.link, epoch, followed).await;
-        held.done(result)
+        self.hold().await?.answer(async |link| lease::take_orders(link, epoch, followed).await).await
     }
 
     async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
@@ -170,9 +182,7 @@ impl Outside for PostgresStore {
     }
 
     async fn leave_order(&self, order: &Order, now: Moment) -> Result<Option<Left>, StoreError> {
-        let mut held = self.hold().await?;
-        let result = lease::leave_order(&mut held.link, order, now).await;
-        held.done(result)
+        self.hold().await?.answer(async |link| lease::leave_order(link, order, now).await).await
     }
 
     async fn order_taken(&self, id: i64) -> Result<bool, StoreError> {

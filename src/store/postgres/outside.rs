@@ -35,7 +35,7 @@ const JOURNAL_OF: &str = "SELECT epoch, seq, kind, query, sent, done, outcome, s
 pub(super) async fn coverage(link: &mut Link, currency: &Currency) -> Result<Vec<ExpiryCover>, Trouble> {
     let statement = link.prepare(COVERAGE).await?;
     let mut found = Vec::new();
-    for row in link.client.query(&statement, &[&currency.as_str()]).await? {
+    for row in link.query(&statement, &[&currency.as_str()]).await? {
         let expiry = row.try_get::<_, Option<Day>>(0)?.map(|day| day.0);
         let word: &str = row.try_get(1)?;
         let state = OptionState::from_word(word).ok_or_else(|| Trouble::odd(format!("unknown state {word:?}")))?;
@@ -51,7 +51,7 @@ pub(super) async fn chain(
     expiry: Option<Date>,
 ) -> Result<Vec<OptionRecord>, Trouble> {
     let statement = link.prepare(CHAIN).await?;
-    let rows = link.client.query(&statement, &[&currency.as_str(), &expiry.map(Day)]).await?;
+    let rows = link.query(&statement, &[&currency.as_str(), &expiry.map(Day)]).await?;
     let mut lines = Lines::default();
     rows.iter().map(|row| read::record(row, &mut lines)).collect()
 }
@@ -59,12 +59,12 @@ pub(super) async fn chain(
 /// One option's own story.
 pub(super) async fn story(link: &mut Link, symbol: &Symbol) -> Result<Option<Story>, Trouble> {
     let [line, journal] = link.prepare_all([LINES_OF, JOURNAL_OF]).await?;
-    let rows = link.client.query(&line, &[&[symbol.as_str()].as_slice()]).await?;
+    let rows = link.query(&line, &[&[symbol.as_str()].as_slice()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let record = read::record(row, &mut Lines::default())?;
     let (name, expiry) = queries_of(&record);
     let most = i64::try_from(STORY_ATTEMPTS_MAX).unwrap_or(i64::MAX);
-    let attempts = link.client.query(&journal, &[&most, &name, &expiry]).await?;
+    let attempts = link.query(&journal, &[&most, &name, &expiry]).await?;
     let attempts = attempts.iter().map(journal_line).collect::<Result<_, _>>()?;
     let bars = read::history(link, &record.symbol).await?;
     Ok(Some(Story { record, attempts, bars }))
@@ -74,21 +74,20 @@ pub(super) async fn story(link: &mut Link, symbol: &Symbol) -> Result<Option<Sto
 pub(super) async fn journal(link: &mut Link, newest: usize) -> Result<Vec<JournalLine>, Trouble> {
     let statement = link.prepare(JOURNAL).await?;
     let most = i64::try_from(newest).unwrap_or(i64::MAX);
-    link.client.query(&statement, &[&most]).await?.iter().map(journal_line).collect()
+    link.query(&statement, &[&most]).await?.iter().map(journal_line).collect()
 }
 
 /// The newest runs.
 pub(super) async fn runs(link: &mut Link, newest: usize) -> Result<Vec<RunRow>, Trouble> {
     let statement = link.prepare(RUNS).await?;
     let most = i64::try_from(newest).unwrap_or(i64::MAX);
-    link.client.query(&statement, &[&most]).await?.iter().map(read::run_row).collect()
+    link.query(&statement, &[&most]).await?.iter().map(read::run_row).collect()
 }
 
 /// Whether an order was taken.
 pub(super) async fn order_taken(link: &mut Link, id: i64) -> Result<bool, Trouble> {
-    let statement = link.prepare("SELECT taken FROM chainfill_order WHERE id = $1").await?;
-    let row = link.client.query_opt(&statement, &[&id]).await?;
-    row.map_or(Ok(false), |row| Ok(row.try_get(0)?))
+    let rows = link.ask("SELECT taken FROM chainfill_order WHERE id = $1", &[&id]).await?;
+    rows.first().map_or(Ok(false), |row| Ok(row.try_get(0)?))
 }
 
 fn journal_line(row: &Row) -> Result<JournalLine, Trouble> {

@@ -16,6 +16,7 @@ use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::kept;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
+use crate::domain::vantage::Beat;
 use crate::limits::LOG_REQUESTS_MAX;
 use crate::store::row::{Line, Lines, counted_span_ms, open_count};
 use crate::store::{EachBar, Epoch, Glance, ListingRow, Loaded, RunRow, merge};
@@ -41,11 +42,6 @@ pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, \
      (extract(epoch FROM clock_timestamp() - l.beat_at) * 1000)::bigint, r.ended_at, r.ending, r.progress \
      FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT $1";
 
-/// The newest run.
-pub(super) const RUN: &str = "SELECT r.epoch, r.identity, \
-     (extract(epoch FROM clock_timestamp() - l.beat_at) * 1000)::bigint, r.ended_at, r.ending, r.progress \
-     FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT 1";
-
 /// One option's bars.
 pub(super) const BARS_OF: &str = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, \
      volume_traded, symbol FROM cryptodatadownload_options_daily WHERE symbol = ANY($1) ORDER BY date";
@@ -56,16 +52,16 @@ pub(super) const LINES_OF: &str = "SELECT symbol, currency, state, row_count, fi
 
 /// Everything that a run needs.
 pub(super) async fn load(link: &mut Link, counted_since: Moment) -> Result<Loaded, Trouble> {
-    let [begin, _, memory, counted_sql, listing_sql, run_sql, commit] =
-        link.prepare_all([BEGIN, LEDGER, MEMORY, COUNTED, LISTING, RUN, COMMIT]).await?;
-    link.client.execute(&begin, &[]).await?;
+    let [memory, counted_sql, listing_sql, run_sql, commit] =
+        link.prepare_all([MEMORY, COUNTED, LISTING, RUNS, COMMIT]).await?;
+    link.begin(BEGIN).await?;
     let records = ledger(link).await?;
     let most = i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX);
     let mut pipeline = link.pipeline();
     pipeline.add(&memory, vec![]);
     pipeline.add(&counted_sql, vec![&counted_since.0, &most]);
     pipeline.add(&listing_sql, vec![]);
-    pipeline.add(&run_sql, vec![]);
+    pipeline.add(&run_sql, vec![&1_i64]);
     pipeline.add(&commit, vec![]);
     let mut answers = pipeline.run().await?;
     let mut next = || answers.next().unwrap_or_default();
@@ -82,12 +78,10 @@ pub(super) async fn load(link: &mut Link, counted_since: Moment) -> Result<Loade
 
 /// Every option of the ledger, by symbol.
 pub(super) async fn ledger(link: &mut Link) -> Result<Vec<OptionRecord>, Trouble> {
-    let statement = link.prepare(LEDGER).await?;
     let mut records = Vec::new();
     {
         // Row by row: all rows of the wire beside all lines would be the most memory that a run ever takes.
-        let none: [i64; 0] = [];
-        let mut rows = pin!(link.client.query_raw(&statement, none).await?);
+        let mut rows = pin!(link.rows(LEDGER).await?);
         let mut lines = Lines::default();
         while let Some(row) = rows.try_next().await? {
             records.push(record(&row, &mut lines)?);
@@ -101,15 +95,15 @@ pub(super) async fn ledger(link: &mut Link) -> Result<Vec<OptionRecord>, Trouble
 /// The state of things, cheap.
 pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Trouble> {
     let [begin, memory, numbers, due, tallies, counted_sql, listing_sql, run_sql, commit] =
-        link.prepare_all([BEGIN, MEMORY, NUMBERS, DUE, TALLIES, COUNTED, LISTING, RUN, COMMIT]).await?;
+        link.prepare_all([BEGIN, MEMORY, NUMBERS, DUE, TALLIES, COUNTED, LISTING, RUNS, COMMIT]).await?;
     let mut pipeline = link.pipeline();
-    pipeline.add(&begin, vec![]);
+    pipeline.begin(&begin);
     pipeline.add(&memory, vec![]);
     pipeline.add(&numbers, vec![]);
     pipeline.add(&due, vec![&now.0]);
-    for statement in [&tallies, &listing_sql, &run_sql] {
-        pipeline.add(statement, vec![]);
-    }
+    pipeline.add(&tallies, vec![]);
+    pipeline.add(&listing_sql, vec![]);
+    pipeline.add(&run_sql, vec![&1_i64]);
     let mut answers = pipeline.run().await?.skip(1);
     let mut next = || answers.next().unwrap_or_default();
     let (memory, numbers, due) = (next(), next(), next());
@@ -131,7 +125,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
         tallies,
         listing: listing(&next())?,
         run: run(&next())?,
-        counted: counted(&within)?.into_iter().map(|(_, counted)| counted).collect(),
+        counted: counted(&within)?,
         ability,
         throttle,
         bytes: numbers.try_get::<_, i64>(2)?.unsigned_abs(),
@@ -143,8 +137,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
 pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(), Trouble> {
     let sql = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, symbol \
          FROM cryptodatadownload_options_daily ORDER BY symbol COLLATE \"C\", date";
-    let none: [i64; 0] = [];
-    let mut rows = pin!(link.client.query_raw(sql, none).await?);
+    let mut rows = pin!(link.rows(sql).await?);
     let mut symbol = Symbol::new("");
     while let Some(row) = rows.try_next().await? {
         let name = row.try_get::<_, Option<&str>>(7)?.unwrap_or_default();
@@ -162,7 +155,7 @@ pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(),
 /// One option's bars, by date.
 pub(super) async fn history(link: &mut Link, symbol: &Symbol) -> Result<Vec<Candle>, Trouble> {
     let statement = link.prepare(BARS_OF).await?;
-    let rows = link.client.query(&statement, &[&[symbol.as_str()].as_slice()]).await?;
+    let rows = link.query(&statement, &[&[symbol.as_str()].as_slice()]).await?;
     let odd = |what| Trouble::odd(format!("{symbol}: {what}"));
     rows.iter().map(|row| bar(row).map_err(odd)).collect()
 }
@@ -206,19 +199,19 @@ pub(super) fn record(row: &Row, lines: &mut Lines) -> Result<OptionRecord, Troub
     lines.read(&line).map_err(|what| Trouble::odd(format!("the ledger's line of {}: {what}", line.symbol)))
 }
 
-/// The newest run, from the answer to [`RUN`].
+/// The newest run, from the answer to [`RUNS`].
 pub(super) fn run(rows: &[Row]) -> Result<Option<RunRow>, Trouble> {
     rows.first().map(run_row).transpose()
 }
 
-/// A run, from the columns of [`RUN`].
+/// A run, from the columns of [`RUNS`].
 pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
     let identity = kept::read(row.try_get(1)?);
     let ended = row.try_get::<_, Option<i64>>(3)?.zip(row.try_get(4)?);
     Ok(RunRow {
         epoch: Epoch(row.try_get(0)?),
         identity: identity.map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
-        beat_age_ms: row.try_get::<_, i64>(2)?.max(0),
+        beat: Beat::Ago(row.try_get(2)?),
         ended: ended.map(|(at, ending)| (Moment(at), ending)),
         progress: row.try_get(5)?,
     })
@@ -226,7 +219,7 @@ pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
 
 /// What is kept under a name.
 pub(super) async fn memory<T: DeserializeOwned>(link: &Link, name: &str) -> Result<Option<T>, Trouble> {
-    remembered(&link.client.query(MEMORY, &[]).await?, name)
+    remembered(&link.ask(MEMORY, &[]).await?, name)
 }
 
 fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>, Trouble> {

@@ -31,10 +31,10 @@ pub(super) async fn ready(link: &mut Link, place: &str, mode: Mode) -> Result<Re
         check_version(link, place, mode).await?;
         return Ok(Ready { adopted: None, migrated: None, style: Style::default() });
     }
-    link.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    link.client.batch_execute(LOCK).await?;
+    link.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    link.batch(LOCK).await?;
     let ready = make(link, place).await?;
-    link.client.batch_execute("COMMIT").await?;
+    link.batch("COMMIT").await?;
     Ok(ready)
 }
 
@@ -52,15 +52,15 @@ async fn make(link: &mut Link, place: &str) -> Result<Ready, Trouble> {
         widen(link, &widening).await?;
     }
     for (at, step) in STEPS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
-        link.client.batch_execute(step).await?;
+        link.batch(step).await?;
         if at == 0 {
             let sql =
                 "CREATE TABLE chainfill_schema (version INTEGER NOT NULL); INSERT INTO chainfill_schema VALUES (0)";
-            link.client.batch_execute(sql).await?;
+            link.batch(sql).await?;
         }
     }
     if found < known {
-        link.client.execute("UPDATE chainfill_schema SET version = $1", &[&known]).await?;
+        link.tell("UPDATE chainfill_schema SET version = $1", &[&known]).await?;
     }
     if (1..DUE).contains(&found) {
         commit::note_due(link).await?;
@@ -76,7 +76,7 @@ async fn make(link: &mut Link, place: &str) -> Result<Ready, Trouble> {
 
 /// Makes columns hold every digit. PostgreSQL refuses that where a view looks at one.
 async fn widen(link: &Link, widening: &str) -> Result<(), Trouble> {
-    link.client.batch_execute(widening).await.map_err(|error| match error.code() {
+    link.batch(widening).await.map_err(|error| match error.code() {
         Some(&SqlState::FEATURE_NOT_SUPPORTED) => Trouble::Unfit(
             format!("columns of {CANDLES} cannot hold every digit, and a view keeps them from being widened: {error}"),
             format!("-- drop the view, run this, and create the view again:\n{widening}"),
@@ -89,7 +89,7 @@ async fn check_version(link: &Link, place: &str, mode: Mode) -> Result<i32, Trou
     let known = known();
     let mut found = 0;
     if exists(link, "chainfill_schema").await? {
-        found = link.client.query_one("SELECT max(version) FROM chainfill_schema", &[]).await?.try_get(0)?;
+        found = link.ask_one("SELECT max(version) FROM chainfill_schema", &[]).await?.try_get(0)?;
     }
     if found > known {
         return Err(Trouble::Unfit(
@@ -108,7 +108,7 @@ async fn check_version(link: &Link, place: &str, mode: Mode) -> Result<i32, Trou
 }
 
 async fn exists(link: &Link, table: &str) -> Result<bool, Trouble> {
-    Ok(link.client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)?)
+    Ok(link.ask_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)?)
 }
 
 fn known() -> i32 {

@@ -71,8 +71,8 @@ fn server_said(said: &DbError, place: String) -> StoreError {
     let code = said.code().code();
     let mend = match code {
         "53100" => return StoreError::Full { place, what },
-        // Shut down, crashed, starting, too many clients, out of memory, locked, cancelled, lost connections.
-        "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "55006" => return StoreError::Away { place, what },
+        // Shut down, crashed, starting, cancelled, locked, in use, idle in a transaction for too long.
+        "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "55006" | "25P03" => return StoreError::Away { place, what },
         _ if ["08", "40", "53", "58"].contains(&&code[..2]) => return StoreError::Away { place, what },
         "28P01" | "28000" => "check the user and the password in the URL, and pg_hba.conf on the server".to_owned(),
         "3D000" => format!("createdb {}", place.rsplit('/').next().unwrap_or("crypto_data")),

@@ -14,12 +14,13 @@ use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
 /// Takes the lease.
 pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trouble> {
-    if let Some(holder) = holder(connection, Some(wish.now))? {
+    if let Some(holder) = holder(connection)? {
         // An earlier claim of this very run was written, though its caller never heard of it.
         if holder.identity == wish.identity {
             return Ok(holder.epoch);
         }
-        match claim(true, holder.beat_age_ms, (wish.alive)(&holder.identity)) {
+        let beat_age_ms = holder.beat.age_ms(&holder.identity, &wish.vantage());
+        match claim(true, beat_age_ms, (wish.alive)(&holder.identity)) {
             Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder)).into()),
             Claimed::Free | Claimed::TakenOver => {}
         }
@@ -58,7 +59,7 @@ pub(super) fn end(connection: &Connection, epoch: Epoch, end: &RunEnd) -> Result
 
 /// Leaves an order.
 pub(super) fn leave_order(connection: &Connection, order: &Order, now: Moment) -> Result<Option<Left>, Trouble> {
-    let Some(holder) = holder(connection, Some(now))? else { return Ok(None) };
+    let Some(holder) = holder(connection)? else { return Ok(None) };
     connection.execute(
         "INSERT INTO chainfill_order (epoch, what, at) VALUES (?1, ?2, ?3)",
         params![holder.epoch.0, plain(&order_text(order)), now.0],
@@ -82,14 +83,12 @@ pub(super) fn untaken(connection: &Connection, epoch: Epoch) -> Result<Vec<(i64,
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([epoch.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
-    Ok(rows.into_iter().filter_map(|(id, text)| Some((id, order_of(&text)?))).collect())
+    Ok(rows.into_iter().map(|(id, text)| (id, order_of(&text))).collect())
 }
 
-/// Who holds the store. The age of the beat is by `now` where it is given.
-fn holder(connection: &Connection, now: Option<Moment>) -> Result<Option<Holder>, Trouble> {
-    let sql = "SELECT held, beat_at FROM chainfill_lease";
-    let (held, beat): (bool, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some(run) = run(connection)?.filter(|_| held) else { return Ok(None) };
-    let beat_age_ms = now.map_or(run.beat_age_ms, |now| Moment(beat).until_ms(now).max(0));
-    Ok(Some(Holder { identity: run.identity, epoch: run.epoch, beat_age_ms }))
+/// Who holds the store.
+fn holder(connection: &Connection) -> Result<Option<Holder>, Trouble> {
+    let held: bool = connection.query_row("SELECT held FROM chainfill_lease", [], |row| row.get(0))?;
+    let run = run(connection)?.filter(|_| held);
+    Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat: run.beat }))
 }

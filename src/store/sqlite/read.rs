@@ -12,6 +12,7 @@ use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::kept;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
+use crate::domain::vantage::Beat;
 use crate::limits::{AUDIT_ROWS, LOG_REQUESTS_MAX};
 use crate::store::row::{Line, Lines, counted_span_ms, open_count};
 use crate::store::{Epoch, Glance, ListingRow, Loaded, RunRow, Tally, merge};
@@ -37,9 +38,8 @@ pub(super) fn load(connection: &Connection, counted_since: Moment) -> Result<Loa
     })
 }
 
-/// The newest runs: the store's clock is the clock of its machine.
-pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, CAST(unixepoch('subsec') * 1000 AS INTEGER) - l.beat_at, \
-     r.ended_at, r.ending, r.progress FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT ?1";
+/// The newest runs.
+pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, l.beat_at, r.ended_at, r.ending, r.progress FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT ?1";
 
 /// The state of things, cheap.
 pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Trouble> {
@@ -65,7 +65,7 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
         tallies,
         run: run(connection)?,
         throttle,
-        counted: counted(connection, since)?.into_iter().map(|(_, counted)| counted).collect(),
+        counted: counted(connection, since)?,
         ability,
         listing: listing(connection)?,
         bytes: (pages * page_bytes).unsigned_abs(),
@@ -144,7 +144,8 @@ pub(super) fn run_row(row: &Row<'_>) -> Result<RunRow, Trouble> {
     Ok(RunRow {
         epoch: Epoch(row.get(0)?),
         identity: kept::read(&identity).map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
-        beat_age_ms: row.get::<_, i64>(2)?.max(0),
+        // By the run's own clock: a file has none.
+        beat: Beat::At(Moment(row.get(2)?)),
         ended,
         progress: row.get(5)?,
     })

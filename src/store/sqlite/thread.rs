@@ -87,3 +87,23 @@ impl Drop for Thread {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_on_the_thread_ends_the_run_loudly_and_never_hangs_it() {
+        // F-P7: the call that panicked, and each one after it, are told so; the run ends with exit 8.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chainfill.db");
+        let open = move |place: &str| Ok((File::open(&path, place, crate::store::Mode::Write)?, ()));
+        let (thread, ()) = Thread::start("here".to_owned(), open).await.unwrap();
+        assert_eq!(thread.call(|_| Ok(7)).await.unwrap(), 7);
+        for _ in 0..2 {
+            let error = thread.call::<()>(|_| panic!("a fault of ours")).await.unwrap_err();
+            assert!(matches!(&error, StoreError::Unfit { what, .. } if what.contains("has died")), "{error}");
+        }
+    }
+}

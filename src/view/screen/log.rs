@@ -1,4 +1,4 @@
-//! The journal's tail: each request, newest first.
+//! The log's tail, and the journal's: each request, newest first.
 
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
@@ -7,9 +7,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Screen;
-use super::card::Card;
+use super::card::{Card, stack};
 use super::paint::Paint;
 use super::place::window;
+use super::tail;
 use crate::domain::journal::JournalLine;
 use crate::domain::moment::Moment;
 use crate::view::escape::safe;
@@ -24,6 +25,11 @@ const OUTCOME_MAX: usize = 12;
 /// The page: it follows the newest until a request is chosen.
 pub fn page(screen: &Screen, now: Moment, area: Rect, buffer: &mut Buffer) {
     let (journal, paint, width) = (&screen.seen.journal, screen.paint, usize::from(area.width));
+    let progress = screen.seen.page.as_ref().and_then(|page| page.progress.as_ref());
+    // A third of the page, so that both say something.
+    let above = usize::from(area.height / 3).saturating_sub(1);
+    let tail = (above > 0).then(|| tail::card(progress, now, &screen.tz, above, width, paint));
+    let area = stack(tail.as_slice(), area, buffer, paint);
     let chosen = screen.place.request_at(&screen.seen);
     let shown = window(journal.len(), chosen, usize::from(area.height.saturating_sub(1)));
     let first = shown.start;

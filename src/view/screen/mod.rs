@@ -20,6 +20,7 @@ pub mod seen;
 mod spark;
 mod speed;
 mod story;
+mod tail;
 mod throttle;
 
 use jiff::tz::TimeZone;

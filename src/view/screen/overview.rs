@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use super::Screen;
 use super::card::{Card, side_by_side, stack};
-use super::{changes, coverage, errors, log, milestones, progress, speed, throttle};
+use super::{changes, coverage, errors, log, milestones, progress, speed, tail, throttle};
 use crate::domain::forecast::span_words;
 use crate::domain::health::LastRun;
 use crate::domain::moment::Moment;
@@ -23,6 +23,8 @@ const TWO: u16 = 120;
 const THREE: u16 = 180;
 /// Rows from which a map says something.
 const MAP_ROWS_MIN: u16 = 6;
+/// Lines of the log's tail.
+const TAIL_LINES: usize = 5;
 /// Requests that are more than any screen shows.
 const TAIL: usize = 100;
 
@@ -113,6 +115,7 @@ fn tail(screen: &Screen, page: &StatusPage, now: Moment, width: usize) -> Vec<Ca
     let newest = journal.get(..TAIL.min(journal.len())).unwrap_or_default();
     vec![
         errors::card(page.progress.as_ref(), now, tz, 2, width, paint),
+        tail::card(page.progress.as_ref(), now, tz, TAIL_LINES, width, paint),
         Card::new("Log: the newest requests", log::lines(newest, now, tz, width, paint)),
     ]
 }

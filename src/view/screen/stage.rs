@@ -8,22 +8,23 @@ use super::seen::Trouble;
 use super::{Paint, Screen};
 use crate::domain::candle::Candle;
 use crate::domain::coverage::ExpiryCover;
-use crate::domain::event::Before;
+use crate::domain::event::{Before, Event};
 use crate::domain::governor::quota::{Evidence, Quota};
-use crate::domain::governor::{Explanation, Reason};
+use crate::domain::governor::{Explanation, Lesson, Reason};
 use crate::domain::health::LastRun;
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::journal::{JournalLine, Story};
 use crate::domain::ledger::{OptionRecord, OptionState};
-use crate::domain::milestone::Reached;
+use crate::domain::milestone::{Passed, Reached};
 use crate::domain::moment::Moment;
 use crate::domain::progress::{CurrencyProgress, Phase, Progress, Wait};
 use crate::domain::run::{Ending, Epoch};
 use crate::domain::tally::Tally;
 use crate::limits::{HOUR_MS, SECOND_MS};
+pub use crate::view::sample::START;
+use crate::view::sample::{bare, run, zone};
 use crate::view::status::StatusPage;
 
-pub const START: Moment = Moment(1_761_453_200_000);
 pub const NOW: Moment = Moment(START.0 + 4_000 * SECOND_MS);
 
 pub const HOSTILE: &str = "x\u{1b}]0;owned\u{7}\u{202e}\n<b>\0";
@@ -81,6 +82,20 @@ fn progress() -> Progress {
         (point.answers, point.done, point.rows, point.used) = (5, 5, 40, u32::try_from(second * 5 % 800).unwrap_or(0));
         progress.latencies.add(80 + second % 60);
     }
+    let quota = progress.quota.clone().map(Lesson::Learned).map(Event::Learned);
+    let cooldown = Event::Cooldown {
+        wait_ms: 2_815 * SECOND_MS,
+        until: START + 3_900 * SECOND_MS,
+        reason: Reason::Cooldown,
+        next: "ETH-12APR24-3100-C".into(),
+    };
+    progress.tail.note(START, &Event::Listed { names: 17_529, unparsed: 0, new: 12, vanished: vec![], requests: 1 });
+    progress.tail.note(START + 260 * SECOND_MS, &quota.unwrap_or(Event::Up));
+    progress.tail.note(START + 1_085 * SECOND_MS, &cooldown);
+    progress
+        .tail
+        .reached(START + 2_000 * SECOND_MS, &Passed { currency: eth(), percent: 25, options: 1_685, of: 6_738 });
+    progress.tail.note(START + 3_950 * SECOND_MS, &Event::Unread { text: HOSTILE.into() });
     progress
 }
 
@@ -165,25 +180,16 @@ fn covers() -> Vec<ExpiryCover> {
 pub fn downloading() -> Screen {
     let progress = progress();
     let page = StatusPage {
-        store: "postgres://postgres@localhost/crypto_data".into(),
         tallies: vec![tally("BTC", 8_850, 660, 3_095), tally("ETH", 8_679, 4_290, 59_078)],
         open: 12_529,
         bytes: 20_000_000,
         requests: 4_123,
-        run: Some(LastRun {
-            epoch: 3,
-            pid: 15901,
-            host: "nas".into(),
-            started_at: START,
-            beat_age_ms: 1_000,
-            alive: Some(true),
-            ended_at: None,
-            ending: None,
-        }),
+        run: Some(LastRun { beat_age_ms: 1_000, ..run() }),
         throttle: Explanation { quota: progress.quota.clone(), used: 435, next_at: None, reason: None },
         progress: Some(progress),
+        ..bare()
     };
-    let mut screen = Screen::new(TimeZone::fixed(jiff::tz::offset(8)), Paint { color: false }, false);
+    let mut screen = Screen::new(zone(), Paint { color: false }, false);
     screen.seen.page = Some(page);
     screen.seen.at = NOW;
     screen.seen.coverage = Some((eth(), covers()));

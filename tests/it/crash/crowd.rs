@@ -27,7 +27,8 @@ fn of_two_and_of_fifty_runners_on_postgres_one_proceeds() {
     }
 }
 
-fn one_of(runners: usize, desk: &Desk, store: &str) {
+/// So many are started at once: one proceeds, the others name it.
+pub fn one_of(runners: usize, desk: &Desk, store: &str) {
     // The one that proceeds meets the limit and waits: it is there until it is told to stop.
     let vendor = Simulated::start(Settings {
         counts: parse_counts("BTC=40").unwrap(),

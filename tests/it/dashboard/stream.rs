@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use chainfill::limits::LOOK_MS;
 use chainfill::vendor::settings::KEY_DEFAULT;
 use serde_json::Value;
 
@@ -50,14 +51,24 @@ fn events_are_numbered_versioned_and_the_same_for_all() {
 fn nobody_looks_where_nobody_listens() {
     let (desk, vendor) = (Desk::new(), Simulated::start(vendor("BTC=20")));
     fill(&desk, &vendor);
-    let (_program, served) = serving(&desk, &[]);
+    let (program, served) = serving(&desk, &[]);
     let ids = |served: Served| -> u64 {
         let line = served.events().find_map(|line| line.strip_prefix("id: ").map(str::to_owned)).unwrap();
         line.parse().unwrap()
     };
     let first = ids(served);
-    std::thread::sleep(Duration::from_secs(4));
-    assert!(ids(served) <= first + 3, "it looked while nobody listened");
+    // A look reads a file: the server has come to rest where it reads nothing for longer than a look apart.
+    let reads = || std::fs::read_to_string(format!("/proc/{}/io", program.pid())).unwrap();
+    let from = Instant::now();
+    loop {
+        let before = reads();
+        std::thread::sleep(Duration::from_millis(LOOK_MS + LOOK_MS / 2));
+        if reads() == before {
+            break;
+        }
+        assert!(from.elapsed() < Duration::from_secs(15), "it looks while nobody listens");
+    }
+    assert!(ids(served) <= first + 4, "it looked while nobody listened");
 }
 
 /// The rate of a run, in options a second, over a stretch of it.

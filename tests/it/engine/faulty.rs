@@ -116,3 +116,15 @@ async fn the_same_seed_gives_the_same_log() {
     }
     assert_eq!(logs[0], logs[1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_never_end_cost_some_tries_an_option_and_then_attention() {
+    // F-S18: one option's answer that says for ever that there is more, from where it began
+    let faults = "s18=1".parse().unwrap();
+    let mut world = World::new(Settings { face: Face::Expiry2026, faults, empties_share: 0.0, ..small("BTC=3") });
+    world.settings.query = QueryMode::Symbol;
+    let day = std::time::Duration::from_secs(86_400);
+    let report = tokio::time::timeout(day, world.backfill()).await.expect("it ends").unwrap();
+    assert_eq!(report.ending, Ending::Attention, "{}", report.words);
+    assert!(world.requests() <= 1 + 3 * 8, "{} requests", world.requests());
+}

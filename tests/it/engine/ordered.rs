@@ -145,3 +145,48 @@ async fn options_are_put_back_under_a_run_and_asked_for_again() {
     let currency = &progress.currencies[0];
     assert_eq!((currency.done, currency.todo), (103, 103));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_ends_the_run_is_marked_as_taken() {
+    // F-P4: whoever left it would be told that the run ended before it took it.
+    let world = paced("BTC=200");
+    let epoch = world.begin().await.unwrap();
+    let (report, ()) = tokio::join!(world.work(epoch), order(&world, 10_000, Order::Stop));
+    assert_eq!(report.unwrap().ending, Ending::Stopped);
+    assert!(world.store.order_taken(1).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_cannot_be_read_is_told_passed_over_and_marked() {
+    // F-X1: a newer program's word, or anybody's; hostile text stays text.
+    let world = paced("BTC=100");
+    let epoch = world.begin().await.unwrap();
+    let order = order(&world, 5_000, Order::Unread("{\"order\":\"sing\u{1b}[31m\"}".to_owned()));
+    let (report, ()) = tokio::join!(world.work(epoch), order);
+    assert_eq!(report.unwrap().ending, Ending::Complete);
+    assert!(world.store.order_taken(1).await.unwrap());
+    assert_eq!(world.told("Unread"), 1);
+    let progress = world.progress.lock().unwrap();
+    let words: Vec<String> =
+        progress.tail.0.iter().map(|one| chainfill::view::words::remark(one, &jiff::tz::TimeZone::UTC)).collect();
+    let told = words.iter().find(|words| words.contains("cannot read")).unwrap();
+    assert!(told.contains("sing") && !told.contains('\u{1b}'), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tail_of_the_log_is_kept_in_the_store() {
+    let hourly = vec![Rate { requests: 40, window_ms: HOUR_MS }];
+    let world = World::new(chainfill::vendor::Settings { throttles: hourly, ..small("BTC=60") });
+    let epoch = world.begin().await.unwrap();
+    assert_eq!(world.work(epoch).await.unwrap().ending, Ending::Complete);
+    let run = world.store.runs(1).await.unwrap().remove(0);
+    let kept: chainfill::domain::progress::Progress = serde_json::from_str(&run.progress.unwrap()).unwrap();
+    let words: Vec<String> =
+        kept.tail.0.iter().map(|one| chainfill::view::words::remark(one, &jiff::tz::TimeZone::UTC)).collect();
+    for part in
+        ["started", "Listing: 60 names", "Plan: BTC", "Rate limit hit!", "Learned:", "BTC: 25% done", "COMPLETE"]
+    {
+        assert!(words.iter().any(|words| words.contains(part)), "{part} is not in {words:#?}");
+    }
+    assert!(!words.iter().any(|words| words.contains(" stored: ")), "{words:#?}");
+}

@@ -1,6 +1,6 @@
 //! The dashboard for Grafana.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -43,6 +43,49 @@ fn prometheus_understands_every_query() {
     let groups = serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
     std::fs::write(desk.path().join("queries.yml"), groups.to_string()).unwrap();
     promtool(desk.path(), &["check", "rules", "queries.yml"], "");
+}
+
+/// A series for each of the metrics: ten minutes as the first text has it, then ten as the second one.
+fn series(texts: &[String; 2]) -> Vec<Value> {
+    let read = |text: &String| -> BTreeMap<String, String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let parts = lines.filter_map(|line| line.rsplit_once(' ')).filter(|(_, value)| value.parse::<f64>().is_ok());
+        parts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let [first, second] = [read(&texts[0]), read(&texts[1])];
+    let all: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
+    let target = r#"job="chainfill",instance="nas""#;
+    let one = |name: &String| {
+        let labelled = match name.split_once('{') {
+            Some((metric, labels)) => format!("{metric}{{{target},{labels}"),
+            None => format!("{name}{{{target}}}"),
+        };
+        let part = |value: Option<&String>| value.map_or("_x10".to_owned(), |value| format!("{value}+0x9"));
+        let values = format!("{} {}", part(first.get(name)), part(second.get(name)));
+        serde_json::json!({ "series": labelled, "values": values })
+    };
+    all.into_iter().map(one).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_query_finds_something_in_the_metrics_of_a_real_run() {
+    // Asked of Prometheus' own engine: a label that is misspelt is good PromQL, and an empty panel.
+    let series = series(&super::texts().await);
+    let tests: Vec<Value> = queries(&panels())
+        .iter()
+        .map(|query| {
+            let expr = query.replace("$__rate_interval", "5m").replace("$job", "chainfill").replace("$instance", "nas");
+            let expr = format!("count(last_over_time(({expr})[20m:1m])) > bool 0");
+            let found = [serde_json::json!({ "labels": "{}", "value": 1 })];
+            serde_json::json!({ "expr": expr, "eval_time": "19m", "exp_samples": found })
+        })
+        .collect();
+    assert!(tests.len() > 20 && series.len() > 40);
+    let desk = Desk::new();
+    let group = serde_json::json!({ "interval": "1m", "input_series": series, "promql_expr_test": tests });
+    let file = serde_json::json!({ "evaluation_interval": "1m", "tests": [group] });
+    std::fs::write(desk.path().join("panels.yml"), file.to_string()).unwrap();
+    promtool(desk.path(), &["test", "rules", "panels.yml"], "");
 }
 
 #[test]

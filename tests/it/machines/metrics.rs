@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chainfill::clock::{Clock as _, SystemClock};
 use chainfill::sight;
 use chainfill::store::{Lookout, Outside};
 use chainfill::vendor::Settings;
@@ -46,8 +45,8 @@ async fn the_numbers_of_a_real_run_are_those_of_its_store() {
     desk.chainfill(&args).key(KEY_DEFAULT).ends_with(0);
     let url = format!("sqlite:{}", desk.database().display());
     let outside: Arc<dyn Outside> = Arc::new(Lookout::new(url.parse().unwrap()));
-    let now = SystemClock::start().now();
-    let told = text(&sight::page(&outside, now).await.unwrap(), now);
+    let from = chainfill::process::vantage();
+    let told = text(&sight::page(&outside, &from).await.unwrap(), from.now);
     promtool(desk.path(), &["check", "metrics"], &told);
     let store = rusqlite::Connection::open(desk.database()).unwrap();
     for currency in ["BTC", "ETH"] {

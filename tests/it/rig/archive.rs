@@ -108,6 +108,36 @@ impl Archive<'_> {
         }
     }
 
+    /// Options whose line in the ledger does not say what the table holds (I2, I4), as a killed run left them. A run
+    /// that goes on asks for them again, and hides it. None where there are no tables yet.
+    pub fn torn(&self) -> u64 {
+        let sql = "SELECT count(*) FROM chainfill_option o WHERE row_count <> \
+                   (SELECT count(*) FROM cryptodatadownload_options_daily c WHERE c.symbol = o.symbol)";
+        match self {
+            Archive::Sqlite(path) => {
+                // In a copy: what is left in the logs beside the file is for the next run to take up.
+                let copy = tempfile::tempdir().expect("a folder");
+                let name = |end: &str| format!("{}{end}", path.file_name().expect("a name").to_string_lossy());
+                for end in ["", "-wal", "-journal"] {
+                    let from = path.with_file_name(name(end));
+                    if from.exists() {
+                        std::fs::copy(&from, copy.path().join(name(end))).expect("a copy");
+                    }
+                }
+                let file = Connection::open(copy.path().join(name(""))).expect("the store's file");
+                let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'chainfill_option'";
+                let count =
+                    |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count").unsigned_abs();
+                if count(exists) == 0 { 0 } else { count(sql) }
+            }
+            Archive::Postgres(pg, url) => {
+                let count = |sql: &str| pg.psql(url, sql).parse::<u64>().expect("a count");
+                let exists = "SELECT count(*) FROM pg_tables WHERE tablename = 'chainfill_option'";
+                if count(exists) == 0 { 0 } else { count(sql) }
+            }
+        }
+    }
+
     /// The attempts that left, or may have.
     pub fn sent(&self) -> Vec<Attempt> {
         let mut attempts = self.attempts();
@@ -148,7 +178,8 @@ impl Archive<'_> {
         for attempt in self.sent() {
             let counts = journaled.entry(attempt.query).or_default();
             counts.0 += 1;
-            counts.1 += u64::from(!["", "unknown"].contains(&attempt.outcome.as_str()));
+            // Where no answer came the request may have been lost on its way.
+            counts.1 += u64::from(!["", "unknown", "no_answer"].contains(&attempt.outcome.as_str()));
         }
         for (query, count) in served {
             let (left, _) = journaled.get(query).copied().unwrap_or_default();
@@ -196,7 +227,13 @@ pub async fn held_elsewhere(database: &Path, beat_age_ms: i64) -> (Arc<dyn Store
     let clock = SystemClock::start();
     let now = clock.now() - beat_age_ms;
     let mine = chainfill::process::identity(&clock, "chainfill backfill".to_owned());
-    let identity = Identity { host: "elsewhere".to_owned(), pid: 7, started_at: now, ..mine };
+    let identity = Identity {
+        host: "elsewhere".to_owned(),
+        pid: 7,
+        started_at: now,
+        started_boot_ms: mine.started_boot_ms - beat_age_ms,
+        ..mine
+    };
     let epoch = store.begin(&Claim { identity, now, alive: |_| None }).await.unwrap();
     (store, epoch)
 }

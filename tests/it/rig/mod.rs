@@ -4,14 +4,21 @@
 
 pub mod archive;
 pub mod bout;
+pub mod canary;
+pub mod certificate;
 pub mod drf;
 pub mod home;
 mod itself;
+pub mod pgbouncer;
 pub mod postbox;
 pub mod postgres;
 pub mod program;
 pub mod promtool;
+pub mod proxy;
+pub mod proxy_http;
+pub mod proxy_postgres;
 pub mod simulated;
+pub mod strace;
 pub mod tmux;
 pub mod world;
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::certificate::Certificate;
 use super::home::Home;
 
 /// How long a server may take to come up or go down.
@@ -57,6 +58,24 @@ impl Postgres {
             }
         }
         panic!("PostgreSQL does not start:\n{}", pg.log());
+    }
+
+    /// A server that speaks TLS with this certificate, and writes down who connected.
+    pub fn start_with_tls(certificate: &Certificate) -> Postgres {
+        // The key must be the server's own.
+        let home = Home::new("chainfill-pg-tls-");
+        let user = server_user();
+        give(home.path(), user);
+        let (cert, key) = (home.path().join("server.crt"), home.path().join("server.key"));
+        for (from, to) in [(&certificate.cert, &cert), (&certificate.key, &key)] {
+            fs::copy(from, to).expect("a copy");
+            fs::set_permissions(to, fs::Permissions::from_mode(0o600)).expect("permissions");
+            give(to, user);
+        }
+        let files = [format!("ssl_cert_file={}", cert.display()), format!("ssl_key_file={}", key.display())];
+        let pg = Postgres::start_with(&["fsync=off", "ssl=on", "log_connections=on", &files[0], &files[1]]);
+        drop(home);
+        pg
     }
 
     /// A fresh database's URL: `postgres://postgres@127.0.0.1:PORT/dbN`.
@@ -133,6 +152,14 @@ impl Postgres {
                    WHERE pid <> pg_backend_pid() AND datname = ";
         let count = self.psql("postgres", &format!("{sql}'{name}'"));
         count.parse().expect("a count")
+    }
+
+    /// Whether it takes connections: one that lost a backend restarts the others, and refuses meanwhile.
+    pub fn takes_connections(&self) -> bool {
+        let mut command = Command::new(self.program("psql"));
+        command.args(["-X", "-q", "-d", &self.url("postgres"), "-c", "SELECT 1"]).env("PGCONNECT_TIMEOUT", "10");
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.expect("psql starts").success()
     }
 
     fn url(&self, db: &str) -> String {
@@ -259,7 +286,7 @@ fn programs() -> PathBuf {
 }
 
 /// Whom to run the server as: PostgreSQL refuses root. `None` where this user will do.
-fn server_user() -> Option<(u32, u32)> {
+pub(super) fn server_user() -> Option<(u32, u32)> {
     if !rustix::process::getuid().is_root() {
         return None;
     }
@@ -274,26 +301,26 @@ fn server_user() -> Option<(u32, u32)> {
     user
 }
 
-fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
+pub(super) fn as_user(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
     match user {
         Some((uid, gid)) => command.uid(uid).gid(gid),
         None => command,
     }
 }
 
-fn give(dir: &Path, user: Option<(u32, u32)>) {
+pub(super) fn give(dir: &Path, user: Option<(u32, u32)>) {
     if let Some((uid, gid)) = user {
         chown(dir, Some(uid), Some(gid)).expect("root may give a directory away");
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::iter::repeat_with(|| fastrand::u16(PORTS))
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
 
-fn signal(pid: u32, signal: Signal) {
+pub(super) fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
     }

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chainfill::limits::KEY_BYTES_REDACTED_MIN;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::canary::Canary;
 use super::home::Home;
 
 /// How long a program may take unless a test says otherwise.
@@ -24,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct Desk {
     home: RefCell<Home>,
     path: PathBuf,
+    /// The keys that programs were given here: they must be found nowhere (I9).
+    canaries: RefCell<Vec<Canary>>,
 }
 
 /// A program that is about to be started.
@@ -63,7 +67,7 @@ impl Desk {
     pub fn new() -> Desk {
         let home = Home::new("chainfill-it-");
         let path = home.path().to_owned();
-        Desk { home: RefCell::new(home), path }
+        Desk { home: RefCell::new(home), path, canaries: RefCell::default() }
     }
 
     /// Where it is.
@@ -95,6 +99,24 @@ impl Desk {
     }
 }
 
+impl Desk {
+    fn hears_no_key(&self, place: &str, bytes: &[u8]) {
+        let sings = self.canaries.borrow().iter().any(|canary| canary.is_in(bytes));
+        // One panic is enough where the test has failed already.
+        assert!(!sings || std::thread::panicking(), "the key is in {place}: {}", String::from_utf8_lossy(bytes));
+    }
+}
+
+impl Drop for Desk {
+    /// Nor is it in any file that was left: stores, logs, what is beside them.
+    fn drop(&mut self) {
+        for canary in self.canaries.borrow().iter() {
+            let found = canary.files_with(&self.path);
+            assert!(found.is_empty() || std::thread::panicking(), "the key is in {found:?}");
+        }
+    }
+}
+
 impl<'a> Program<'a> {
     /// Further arguments.
     pub fn args<S: AsRef<OsStr>>(mut self, args: &[S]) -> Program<'a> {
@@ -110,12 +132,29 @@ impl<'a> Program<'a> {
 
     /// The key, where it belongs.
     pub fn key(self, key: &str) -> Program<'a> {
+        // A short one is no secret, and in every number; it is not taken out of answers either.
+        let mut canaries = self.desk.canaries.borrow_mut();
+        if key.len() >= KEY_BYTES_REDACTED_MIN && !canaries.contains(&Canary::of(key)) {
+            canaries.push(Canary::of(key));
+        }
+        drop(canaries);
         self.env("CRYPTODATADOWNLOAD_API_KEY", key)
     }
 
     /// How long it may take, seconds.
     pub fn deadline_s(mut self, deadline_s: u64) -> Program<'a> {
         self.deadline = Duration::from_secs(deadline_s);
+        self
+    }
+
+    /// The same under another program, such as strace: its name and what it takes before the name of ours.
+    pub fn under<S: AsRef<OsStr>>(mut self, outer: &[S]) -> Program<'a> {
+        let inner = self.command;
+        let mut command = Command::new(&outer[0]);
+        command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args()).env_clear().stdin(Stdio::null());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(&self.desk.path);
+        self.command = command;
         self
     }
 
@@ -130,6 +169,8 @@ impl<'a> Program<'a> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program starts");
         self.desk.home.borrow_mut().guard(Some(child.id()));
+        let cmdline = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
+        self.desk.hears_no_key("its command line", &cmdline);
         let (out, err) = (Arc::default(), Arc::default());
         let readers = vec![
             read(child.stdout.take().expect("a pipe"), self.lines, Arc::clone(&out)),
@@ -246,6 +287,9 @@ impl Running<'_> {
         for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
+        let said =
+            [self.out.lock().expect("a buffer").as_slice(), self.err.lock().expect("a buffer").as_slice()].concat();
+        self.desk.hears_no_key("what it said", &said);
         status
     }
 }

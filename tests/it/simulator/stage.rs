@@ -15,7 +15,7 @@ use chainfill::domain::order::{Order, Which};
 use chainfill::domain::progress::{Progress, View};
 use chainfill::domain::run::{Ending, Identity};
 use chainfill::engine::feed::Feed;
-use chainfill::engine::{Ports, Report, Settings, run};
+use chainfill::engine::{OnLimit, Ports, Report, Settings, run};
 use chainfill::limits::{HOUR_MS, SECOND_MS};
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
 use chainfill::store::{Batch, Claim, MemoryStore, OptionNews, Outside as _, RunEnd, Store as _, StoreError};
@@ -35,7 +35,7 @@ use crate::rig::world;
 /// How often somebody looks.
 const LOOK_MS: i64 = 20 * SECOND_MS;
 
-/// A story ends by itself within so many runs, and within so long after the last blow.
+/// After the last blow a story ends by itself within so many runs, and within so long.
 const RUNS_MAX: usize = 200;
 const HEALED_MS_MAX: i64 = 40 * 24 * HOUR_MS;
 
@@ -74,7 +74,8 @@ struct Stage<'a> {
     start_at_ms: i64,
     resume_at_ms: Option<i64>,
     ghosts: FuturesUnordered<Ghost>,
-    healed_at: Option<Moment>,
+    /// When all went well from then on, and how many runs there were by then.
+    healed_at: Option<(Moment, usize)>,
 }
 
 /// Plays it to its end.
@@ -213,8 +214,9 @@ impl<'a> Stage<'a> {
     }
 
     fn gave_up(&mut self) -> bool {
-        let too_late = self.healed_at.is_some_and(|at| at.until_ms(self.now()) > HEALED_MS_MAX);
-        if self.runs < RUNS_MAX && !too_late {
+        let too_late = self.healed_at.is_some_and(|(at, _)| at.until_ms(self.now()) > HEALED_MS_MAX);
+        let too_often = self.healed_at.is_some_and(|(_, runs)| self.runs > runs + RUNS_MAX);
+        if !too_often && !too_late {
             return false;
         }
         let what = format!("it does not end: {} runs, {:?}", self.runs, self.healed_at);
@@ -247,7 +249,8 @@ impl<'a> Stage<'a> {
         let settings = Settings {
             query: self.story.query,
             pace: self.story.pace,
-            on_limit: self.story.on_limit,
+            // In the end somebody waits: where a window holds no more than a listing takes, nothing else is ever had.
+            on_limit: if self.healed_at.is_some() { OnLimit::Wait } else { self.story.on_limit },
             identity: identity.clone(),
             seed: self.rng.u64(..),
             ..world::settings()
@@ -308,7 +311,7 @@ impl<'a> Stage<'a> {
 
     /// Everybody wishes it well from now on.
     fn heal(&mut self) {
-        self.healed_at = Some(self.now());
+        self.healed_at = Some((self.now(), self.runs));
         self.oracle.lock().unwrap().note(self.now(), "all goes well from now on");
         self.trouble.over.store(true, Ordering::Relaxed);
         self.weather.over.store(true, Ordering::Relaxed);

@@ -1,11 +1,12 @@
 //! What a seed says: the vendor, the machine, the people, and what befalls them.
 
 use chainfill::domain::governor::Pace;
+use chainfill::domain::instrument::Instrument;
 use chainfill::engine::{OnLimit, QueryMode};
 use chainfill::limits::{HOUR_MS, SECOND_MS};
 use chainfill::vendor::settings::Order as RowOrder;
 use chainfill::vendor::throttle::Rate;
-use chainfill::vendor::{Face, ListingFace, Settings as VendorSettings};
+use chainfill::vendor::{Face, ListingFace, Settings as VendorSettings, Vendor};
 use fastrand::Rng;
 
 const MINUTE_MS: i64 = 60 * SECOND_MS;
@@ -82,7 +83,11 @@ const WEATHER: [&str; 9] = [
 impl Story {
     pub fn of(seed: u64) -> Story {
         let mut rng = Rng::with_seed(seed);
-        let vendor = vendor(&mut rng, seed);
+        let mut vendor = vendor(&mut rng, seed);
+        if has_gaps(&vendor) {
+            // One year before the named ones is looked at. One without any option, and years before it, the field never had.
+            vendor.listing = ListingFace::Whole;
+        }
         let latency_ms = if rng.u8(..4) == 0 { (50, 9_000) } else { (5, 400) };
         let spacing_ms = *pick(&mut rng, &[0, 0, 200, 1_000, 15_000]);
         let is_hard = rng.u8(..4) > 0;
@@ -129,6 +134,14 @@ fn vendor(rng: &mut Rng, seed: u64) -> VendorSettings {
         keeps_log: true,
         ..VendorSettings::default()
     }
+}
+
+/// Whether a year between the first and the last one has no option.
+fn has_gaps(settings: &VendorSettings) -> bool {
+    let vendor = Vendor::new(settings.clone());
+    let year = |name: &std::sync::Arc<str>| Instrument::parse(name).ok().map(|option| option.expiry.year());
+    let years: std::collections::BTreeSet<i16> = vendor.names().iter().filter_map(year).collect();
+    years.iter().zip(years.iter().skip(1)).any(|(one, next)| one + 1 != *next)
 }
 
 /// Windows of a minute to a day, with room for some requests to more than a story has.

@@ -113,3 +113,32 @@ async fn a_lost_candle_table_is_not_made_anew() {
     let Err(StoreError::Unfit { what, .. }) = home.try_open(Mode::Write).await else { panic!("it was taken") };
     assert!(what.contains("is gone"), "{what}");
 }
+
+#[tokio::test]
+async fn a_long_reader_makes_the_log_grow_until_it_leaves_and_no_longer() {
+    // F-B9
+    let home = Home::sqlite();
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A], T0).await;
+    let reader = crate::rig::archive::reader(&home.path());
+    reader.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let log_bytes = || std::fs::metadata(home.path().with_extension("db-wal")).map_or(0, |file| file.len());
+    let bound = u64::try_from(chainfill::limits::SQLITE_WAL_BYTES).unwrap();
+    let mut at = T0;
+    let mut write = async || {
+        at = at + 1;
+        let progress = Some("x".repeat(1 << 20));
+        store.commit(epoch, &chainfill::store::Batch { at, progress, ..Default::default() }).await.unwrap();
+    };
+    while log_bytes() <= bound * 2 {
+        write().await;
+    }
+    drop(reader);
+    let mut commits = 0;
+    while log_bytes() > bound {
+        write().await;
+        commits += 1;
+        assert!(commits < 100, "the log is cut when the reader has left: {} bytes", log_bytes());
+    }
+}

@@ -40,6 +40,12 @@ impl Home {
         }
     }
 
+    /// What the server wrote to its log.
+    pub(super) fn log(&self) -> String {
+        let Home::Postgres(server, _) = self else { panic!("only a server writes one") };
+        server.log()
+    }
+
     pub(super) async fn try_open(&self, mode: Mode) -> Result<Opened, StoreError> {
         open(&self.url(), mode).await
     }

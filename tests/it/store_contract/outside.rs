@@ -15,6 +15,7 @@ super::contract!(
     an_option_tells_its_own_story,
     the_journal_and_the_runs_come_newest_first,
     what_is_due_is_counted_as_the_plan_counts_it,
+    an_order_in_other_words_is_handed_over_as_it_is,
 );
 
 const EARLY: &str = "BTC-5APR24-60000-C";
@@ -176,4 +177,19 @@ async fn a_lookout_sees_a_store_come_and_go_and_holds_no_file() {
         matches!(lookout.glance(T0).await, Err(StoreError::Nothing { .. })),
         "a file that is gone is not remembered"
     );
+}
+
+/// F-X1: what a newer program left is told, so that it can be marked.
+async fn an_order_in_other_words_is_handed_over_as_it_is(home: &Home) {
+    if !home.has_tables() {
+        return;
+    }
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    let left = store.leave_order(&chainfill::store::Order::Pause, T0).await.unwrap().unwrap();
+    home.sql("UPDATE chainfill_order SET what = '{\"order\":\"sing\"}'").await;
+    let unread = chainfill::store::Order::Unread("{\"order\":\"sing\"}".to_owned());
+    assert_eq!(store.take_orders(epoch, &[]).await.unwrap(), [(left.id, unread)]);
+    assert_eq!(store.take_orders(epoch, &[left.id]).await.unwrap(), []);
+    assert!(store.order_taken(left.id).await.unwrap());
 }

@@ -8,6 +8,8 @@ use chainfill::store::{Mode, RunEnd, StoreError};
 use super::facts::{T0, bars, begun, list, loaded, of_options, wish};
 use super::home::Home;
 use super::{A, B, is_true};
+use crate::rig::proxy::{Plain, Proxy};
+use crate::rig::proxy_postgres::{At, Scissors};
 
 fn server(home: &mut Home) -> &mut crate::rig::postgres::Postgres {
     let Home::Postgres(server, _) = home else { panic!("only a server can be killed") };
@@ -72,6 +74,58 @@ async fn a_call_that_is_dropped_half_way_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_commit_that_is_cut_is_told_as_away_and_may_be_made_again() {
+    // F-B2, F-I3: each side of COMMIT, and in each case what the server made of it.
+    for (at, reset) in
+        [At::Before, At::Torn, At::Sent, At::Answered].into_iter().flat_map(|at| [(at, false), (at, true)])
+    {
+        let home = Home::postgres();
+        let direct = home.store().await;
+        let epoch = begun(&*direct).await;
+        list(&*direct, epoch, &[A], T0).await;
+        let Home::Postgres(server, url) = &home else { panic!() };
+        let scissors = Scissors::once(at, 1, reset);
+        let course = scissors.clone();
+        let proxy = Proxy::start(server.port(), move |_| course.course());
+        let store = chainfill::store::open(&proxy.through(url).parse().unwrap(), Mode::Write).await.unwrap().store;
+        let batch = of_options(vec![bars(A, &["2024-04-01"])]);
+        let result = store.commit(epoch, &batch).await;
+        assert!(matches!(result, Err(StoreError::Away { .. })), "{at:?}: {result:?}");
+        assert_eq!(scissors.made(), [(at, true)]);
+        let rows = loaded(&*direct).await.records[0].row_count;
+        match at {
+            At::Before | At::Torn => assert_eq!(rows, 0, "{at:?}"),
+            At::Answered => assert_eq!(rows, 1, "the server had committed"),
+            At::Sent | At::Message(_) => {}
+        }
+        store.commit(epoch, &batch).await.unwrap();
+        assert_eq!(loaded(&*direct).await.records[0].row_count, 1);
+        is_true(&*direct).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_a_call_and_does_not_answer_counts_as_away() {
+    // F-B3, F-I10
+    let home = Home::postgres();
+    let Home::Postgres(server, url) = &home else { panic!() };
+    let proxy = Proxy::start(server.port(), |_| Box::new(Plain));
+    let store = chainfill::store::open(&proxy.through(url).parse().unwrap(), Mode::Write).await.unwrap().store;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A], T0).await;
+    proxy.lose();
+    // Where all wait for what never comes, time passes at once.
+    tokio::time::pause();
+    let batch = of_options(vec![bars(A, &["2024-04-01"])]);
+    let result = store.commit(epoch, &batch).await;
+    assert!(matches!(&result, Err(StoreError::Away { what, .. }) if what.contains("did not answer")), "{result:?}");
+    tokio::time::resume();
+    proxy.up();
+    store.commit(epoch, &batch).await.unwrap();
+    is_true(&*store).await;
+}
+
+#[tokio::test]
 async fn a_deadlock_is_tried_again() {
     // F-B4
     let home = Home::postgres();
@@ -97,6 +151,31 @@ async fn a_deadlock_is_tried_again() {
     let result = store.commit(epoch, &of_options(vec![bars(A, &["2024-04-02"])])).await;
     assert!(matches!(result, Err(StoreError::Full { .. })), "{result:?}");
     assert_eq!(loaded(&*store).await.records[0].row_count, 1);
+    is_true(&*store).await;
+}
+
+#[tokio::test]
+async fn a_real_deadlock_with_another_session_is_tried_again() {
+    // F-B4, F-I2
+    let home = Home::postgres();
+    let store = home.store().await;
+    let epoch = begun(&*store).await;
+    list(&*store, epoch, &[A, B], T0).await;
+    let Home::Postgres(_, url) = &home else { panic!() };
+    let (other, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // Whoever has waited longest is looked at first, and is the one that must give way: the commit.
+    other.batch_execute("SET deadlock_timeout = '30s'; BEGIN; SELECT * FROM chainfill_tally FOR UPDATE").await.unwrap();
+    let batch = of_options(vec![bars(A, &["2024-04-01"]), bars(B, &["2024-04-02"])]);
+    let stand_in_the_way = async {
+        let waits = "SELECT count(*) AS c FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        while home.ask(waits).await != ["1"] {}
+        other.batch_execute("UPDATE chainfill_lease SET beat_at = beat_at; COMMIT").await.unwrap();
+    };
+    let (result, ()) = tokio::join!(store.commit(epoch, &batch), stand_in_the_way);
+    let committed = result.unwrap();
+    assert!(committed.options.iter().all(|option| option.inserted == 1));
+    assert!(home.log().contains("deadlock detected"), "nothing was tried again");
     is_true(&*store).await;
 }
 

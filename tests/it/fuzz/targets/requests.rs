@@ -8,7 +8,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
-use chainfill::clock::SystemClock;
 use chainfill::dashboard::{Address, Settings, Token, routes};
 use chainfill::domain::moment::Moment;
 use chainfill::domain::run::Identity;
@@ -114,7 +113,7 @@ impl Desk {
                 token,
                 tz: TimeZone::UTC,
                 is_beside_run: false,
-                clock: SystemClock::start(),
+                from: chainfill::process::vantage,
             })
         };
         let token: Token = TOKEN.parse().expect("a token");

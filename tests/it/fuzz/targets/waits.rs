@@ -54,12 +54,11 @@ const NOW: Moment = Moment(1_761_450_000_000);
 pub fn run(data: &[u8]) {
     let response = response(data);
     let query = Query::Symbol(Symbol::new("ETH-19JUN24-3575-C"));
-    let fault = match CryptoDataDownload.read(&query, &response) {
-        Ok(_) => return assert_eq!(response.status, 200, "only a 200 can say anything of bars"),
-        Err(fault) => fault,
+    let Err(fault) = CryptoDataDownload.read(&query, &response) else {
+        return assert_eq!(response.status, 200, "only a 200 can say anything of bars");
     };
     assert!(fault.to_string().chars().all(|c| !c.is_control()), "{:?} would steer a terminal", fault.to_string());
-    assert!(fault.to_string().chars().count() < QUOTE_CHARS_MAX * 2 + 200, "{} is quoted too long", fault.to_string());
+    assert!(fault.to_string().chars().count() < QUOTE_CHARS_MAX * 2 + 200, "{fault} is quoted too long");
     let wait_s = match &fault {
         Fault::Throttled { wait_s, .. } | Fault::Unavailable { wait_s, .. } => *wait_s,
         _ => None,

@@ -1,0 +1,8 @@
+//! What stands between the program and those it speaks to: cut, slow, false, or another program.
+
+mod committed;
+mod killed;
+mod pooled;
+mod stopped;
+mod tls;
+mod vendor;

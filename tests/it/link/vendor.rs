@@ -1,0 +1,151 @@
+//! The link to the vendor cut, slow, lost, or out of step: every answer is whole and its own, or it is asked for again.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chainfill::vendor::Face;
+use chainfill::vendor::settings::{Settings, parse_counts};
+use fastrand::Rng;
+
+use crate::peer_drf::assert_rows;
+use crate::rig::archive::{Archive, Loss};
+use crate::rig::bout::Bout;
+use crate::rig::drf::{Drf, KEY};
+use crate::rig::program::Desk;
+use crate::rig::proxy::{Plain, Proxy};
+use crate::rig::proxy_http::{MISCHIEFS, Meddler};
+use crate::rig::simulated::Simulated;
+
+/// Mischiefs in `./check`; `./trust` asks for more.
+const MISCHIEFS_IN_CHECK: u64 = 40;
+
+/// Mischiefs of one archive, and archives at once: such a run mostly waits until it tries again.
+const MISCHIEFS_AN_ARCHIVE: u64 = 8;
+const ARCHIVES: u64 = 5;
+
+/// All but a black hole, which takes a minute to be given up.
+const QUICK: &[&str] = MISCHIEFS.split_at(MISCHIEFS.len() - 1).0;
+
+/// Exit code: some options need attention.
+const ATTENTION: i32 = 3;
+
+fn port_of(url: &str) -> u16 {
+    let (_, port) = url.trim_end_matches("/v1").rsplit_once(':').unwrap();
+    port.parse().unwrap()
+}
+
+#[test]
+fn whatever_happens_to_answers_on_their_way_nothing_is_lost_or_made_up() {
+    // F-P1, F-S13, F-S15, F-S16, F-I1, F-I5
+    let mut bout = Bout::new("vendor-link", MISCHIEFS_IN_CHECK);
+    let mut rng = bout.rng();
+    let mut by_kind: BTreeMap<&str, u64> = BTreeMap::new();
+    while bout.left() > 0 {
+        let shares = (0..ARCHIVES).map(|at| (bout.left() + at) / ARCHIVES).filter(|share| *share > 0);
+        let shares: Vec<(u64, u64)> = shares.map(|share| (rng.u64(..), share.min(MISCHIEFS_AN_ARCHIVE))).collect();
+        let ends = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for (seed, times) in shares {
+                let ends = &ends;
+                scope.spawn(move || {
+                    let end = tell(seed, times);
+                    ends.lock().unwrap().push(end);
+                });
+            }
+        });
+        for (made, loss) in ends.into_inner().unwrap() {
+            bout.done(made.values().sum());
+            bout.lost(loss.sum());
+            for (kind, times) in made {
+                *by_kind.entry(kind).or_default() += times;
+            }
+            assert_eq!(loss, Loss::default());
+        }
+    }
+    println!("mischiefs: {by_kind:?}");
+}
+
+fn tell(seed: u64, times: u64) -> (BTreeMap<&'static str, u64>, Loss) {
+    let mut rng = Rng::with_seed(seed);
+    let by_expiry = rng.bool();
+    let vendor = Simulated::start(Settings {
+        seed: rng.u64(..),
+        face: if by_expiry { Face::Expiry2026 } else { Face::Symbol2025 },
+        counts: parse_counts(if by_expiry { "BTC=1200,ETH=1200" } else { "BTC=60,ETH=60" }).unwrap(),
+        page_rows_max: if by_expiry { 200 } else { 5_000 },
+        throttles: Vec::new(),
+        keeps_log: true,
+        ..Settings::default()
+    });
+    let meddler = Meddler::new(rng.u64(..), times, 8, QUICK);
+    let course = meddler.clone();
+    let proxy = Proxy::start(port_of(&vendor.base_url), move |_| course.course());
+    let desk = Desk::new();
+    let archive = Archive::Sqlite(desk.database());
+    loop {
+        let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
+        let ended = desk.chainfill(&args).key("simulated-key").deadline_s(120).run();
+        match ended.code {
+            Some(0) => break,
+            Some(ATTENTION) => {
+                desk.chainfill(&["retry", "--attention"]).ends_with(0);
+            }
+            _ => panic!("{:?} {:?}\n{}\n{}", ended.code, meddler.made(), ended.said(), archive.last_words()),
+        }
+    }
+    desk.chainfill(&["verify"]).ends_with(0);
+    let loss = archive.compare(vendor.truth(), &vendor.served());
+    println!("seed {seed}: {:?}; {loss:?}", meddler.made());
+    (meddler.made(), loss)
+}
+
+#[test]
+fn a_real_vendor_behind_a_bad_link_is_brought_home_whole() {
+    // F-P1, F-S13, F-S15, F-S16
+    let drf = Drf::start(&["--threads", "4", "--options", "40"]);
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let meddler = Meddler::new(seed, 8, 4, QUICK);
+    let course = meddler.clone();
+    let proxy = Proxy::start(port_of(&drf.base_url), move |_| course.course());
+    let desk = Desk::new();
+    let url = proxy.through(&drf.base_url);
+    desk.chainfill(&["backfill", "--max-rate", "none", "--api-url", &url]).key(KEY).deadline_s(120).ends_with(0);
+    println!("{:?}", meddler.made());
+    assert!(meddler.made().values().sum::<u64>() > 3, "{:?}", meddler.made());
+    assert_rows(&desk, &drf);
+    // Each request that the server saw is in the journal; one that was cut on its way is there alone.
+    let sent = Archive::Sqlite(desk.database()).sent();
+    let unanswered = sent.iter().filter(|attempt| attempt.outcome == "no_answer").count();
+    let seen = drf.accesses().len();
+    assert!((sent.len() - unanswered..=sent.len()).contains(&seen), "{seen} seen, {} sent: {sent:#?}", sent.len());
+}
+
+#[test]
+fn a_link_that_is_down_for_a_while_costs_nothing_but_time() {
+    // F-P1, F-I1
+    let vendor = Simulated::start(Settings {
+        counts: parse_counts("BTC=120").unwrap(),
+        throttles: Vec::new(),
+        latency_ms: 5,
+        keeps_log: true,
+        ..Settings::default()
+    });
+    let proxy = Proxy::start(port_of(&vendor.base_url), |_| Box::new(Plain));
+    let desk = Desk::new();
+    let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
+    let mut running = desk.chainfill(&args).key("simulated-key").deadline_s(120).spawn();
+    running.until("some options", || vendor.requests() > 30);
+    proxy.down();
+    let seen = vendor.requests();
+    assert!(running.lives_for(Duration::from_secs(4)), "it gave up:\n{}", running.said());
+    assert!(vendor.requests() <= seen + 1, "a request came through a link that is down");
+    proxy.up();
+    let taken = proxy.accepted();
+    running.wait().expect_code(0);
+    // A vendor that is down is tried by one at a time, ever more seldom: not by a crowd.
+    assert!(taken < 40, "{taken} connections were tried in four seconds");
+    let archive = Archive::Sqlite(desk.database());
+    assert_eq!(archive.compare(vendor.truth(), &vendor.served()), Loss::default());
+}

@@ -1,0 +1,92 @@
+//! The key as a canary: whatever was given to a program must be found nowhere afterwards but where it was put (I9).
+
+use std::fs;
+use std::path::Path;
+
+/// Where a person puts the key.
+const PUT_THERE: &str = ".env";
+
+/// A key and the forms in which it could leak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    forms: Vec<Vec<u8>>,
+}
+
+impl Canary {
+    /// The key itself, percent-encoded, and the middle of its base64 at each of the three places it can stand at.
+    pub fn of(key: &str) -> Canary {
+        let mut forms = vec![key.as_bytes().to_vec(), percent(key).into_bytes()];
+        for before in 0..3 {
+            let padded = [vec![b' '; before], key.as_bytes().to_vec()].concat();
+            let text = base64(&padded);
+            // What its neighbours have a part in says nothing: the first group where something stands before, the last one.
+            let from = if before == 0 { 0 } else { 4 };
+            forms.push(text.as_bytes()[from..text.len() - 4].to_vec());
+        }
+        forms.dedup();
+        Canary { forms }
+    }
+
+    /// Whether it sings in there.
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        self.forms.iter().any(|form| memchr::memmem::find(bytes, form).is_some())
+    }
+
+    /// The files of a folder that hold it, those apart into which a person puts it.
+    pub fn files_with(&self, folder: &Path) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let mut found = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() && !path.is_symlink() {
+                found.extend(self.files_with(&path));
+            } else if path.is_file()
+                && path.file_name().is_some_and(|name| name != PUT_THERE)
+                && fs::read(&path).is_ok_and(|bytes| self.is_in(&bytes))
+            {
+                found.push(path.display().to_string());
+            }
+        }
+        found
+    }
+}
+
+fn percent(key: &str) -> String {
+    key.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let number = group.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let digit = DIGITS[(number >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[test]
+fn a_canary_is_heard_in_each_of_its_forms() {
+    // F-I9
+    let canary = Canary::of("a secret/key+0123");
+    for leak in [
+        "key=a secret/key+0123;",
+        "?k=a%20secret%2Fkey%2B0123",
+        "xYSBzZWNyZXQva2V5KzAxMjM=",
+        "eGEgc2VjcmV0L2tleSswMTIz",
+    ] {
+        assert!(canary.is_in(leak.as_bytes()), "{leak}");
+    }
+    assert!(!canary.is_in(b"a secret/key+01"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("chainfill.log"), "the key is a secret/key+0123").unwrap();
+    fs::write(folder.path().join(PUT_THERE), "KEY=a secret/key+0123").unwrap();
+    assert_eq!(canary.files_with(folder.path()).len(), 1);
+}
