@@ -12,8 +12,8 @@ use crate::rig::bout::Bout;
 
 /// Inputs of a target in `./check`; `./trust` asks for more.
 const INPUTS: u64 = 200_000;
-/// Of the one that draws every view of each input, which takes a hundred times as long.
-const INPUTS_STORED: u64 = 5_000;
+/// Of the one that draws every view of each input, which takes far longer.
+const INPUTS_STORED: u64 = 300;
 /// Inputs between two looks at the time.
 const ROUND: u64 = 1_000;
 /// Memory that a target's process may take, at any moment: inputs are small, whatever they claim.

@@ -420,10 +420,12 @@ impl Governor {
                 self.trusted = false;
                 if let Some(quota) = &self.memory.quota {
                     let first = opens - quota.window_ms;
-                    for done in std::iter::once(first).chain((1..slots).map(|_| now)) {
+                    let more = (slots as usize).min(LOG_REQUESTS_MAX);
+                    for done in std::iter::once(first).chain((1..more).map(|_| now)) {
                         let at = self.log.partition_point(|other| other.done <= done);
                         self.log.insert(at, Counted { sent: done, done });
                     }
+                    self.log.drain(..self.log.len().saturating_sub(LOG_REQUESTS_MAX));
                 }
                 lessons.push(Lesson::Foreign { slots });
             }

@@ -121,7 +121,7 @@ proptest! {
     #[test]
     fn any_quota_is_learned_at_one_refusal_a_window(
         requests in 2_usize..400,
-        window in prop::sample::select(vec![1_000_i64, 6_000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000]),
+        window in prop::sample::select(vec![6_000_i64, 10_000, 60_000, 600_000, 3_600_000, 86_400_000]),
         latency_ms in 1_i64..900,
         spacing_ms in prop::sample::select(vec![0_i64, 10, 200, 1000]),
         concurrency in 1_u32..8,
@@ -266,4 +266,17 @@ fn a_stored_quota_of_nothing_hinders_nobody() {
         let mut governor = Governor::new(FAST, memory, []);
         assert!(matches!(governor.poll(Moment(1)), Decision::Go(_)));
     }
+}
+
+#[test]
+fn a_strangers_slots_are_remembered_within_the_bound() {
+    // F-T10, F-I12
+    let quota = Quota { requests: u32::MAX, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) };
+    let own = [Counted { sent: Moment(2_000_000), done: Moment(2_000_010) }];
+    let mut governor = Governor::new(FAST, Memory { quota: Some(quota), ..Memory::default() }, own);
+    let Decision::Go(permit) = governor.poll(Moment(2_100_000)) else { panic!("nothing hinders it") };
+    let refused = Returned::Throttled { wait_s: Some(2_000), by_throttle: true };
+    let lessons = governor.settle(permit, Moment(2_100_100), refused);
+    assert!(matches!(lessons[..], [Lesson::Foreign { slots }] if slots > 1_000_000), "{lessons:?}");
+    assert_eq!(governor.log.len(), LOG_REQUESTS_MAX);
 }
