@@ -17,5 +17,6 @@ mod peer_drf;
 mod rig;
 mod simulator;
 mod store_contract;
+mod supply;
 mod terminal;
 mod tidy;
