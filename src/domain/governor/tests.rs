@@ -291,3 +291,80 @@ fn a_request_that_was_done_before_it_left_is_survived() {
     let _ = governor.settle(permit, Moment(600), Returned::Throttled { wait_s: Some(1), by_throttle: true });
     assert!(matches!(governor.poll(Moment(700)), Decision::Wait(..)));
 }
+
+#[test]
+fn what_is_remembered_moves_with_the_clock_it_was_measured_by() {
+    // F-C2
+    let frame = |offset_ms| Frame { boot_id: "b".to_owned(), offset_ms };
+    let quota = Quota { requests: 8, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(1_000) };
+    let memory = Memory {
+        quota: Some(quota),
+        cooldown_until: Some(Moment(5_000)),
+        refusals: 3,
+        probed_at: Some(Moment(2_000)),
+        frame: Some(frame(100)),
+    };
+    let moved = memory.moved_to(frame(150), None);
+    assert_eq!(moved.quota.as_ref().map(|quota| (quota.requests, quota.learned_at)), Some((8, Moment(1_050))));
+    assert_eq!((moved.cooldown_until, moved.probed_at), (Some(Moment(5_050)), Some(Moment(2_050))));
+    assert_eq!((moved.refusals, moved.frame), (3, Some(frame(150))));
+    // An older store kept no frame: then the newest run's is it.
+    let older = Memory { frame: None, ..memory };
+    assert_eq!(older.moved_to(frame(150), Some(&frame(140))).cooldown_until, Some(Moment(5_010)));
+}
+
+#[test]
+fn a_permit_holds_until_a_cooldown_begins_and_again_when_it_is_over() {
+    // F-I6
+    let mut governor = Governor::new(Pace { spacing_ms: 0, concurrency: 4 }, Memory::default(), []);
+    governor.successes = SERIAL_SUCCESSES;
+    let (Decision::Go(first), Decision::Go(second)) = (governor.poll(Moment(0)), governor.poll(Moment(0))) else {
+        panic!("nothing hinders them")
+    };
+    assert_eq!(governor.in_flight(), 2);
+    assert!(governor.still_holds(&second, Moment(50)));
+    let _ = governor.settle(first, Moment(100), Returned::Throttled { wait_s: Some(10), by_throttle: true });
+    assert_eq!(governor.in_flight(), 1);
+    assert!(!governor.still_holds(&second, Moment(200)));
+    let Decision::Wait(until, Reason::Cooldown) = governor.poll(Moment(200)) else { panic!("it must wait") };
+    assert!(!governor.still_holds(&second, until - 1) && governor.still_holds(&second, until));
+    let _ = governor.settle(second, until, Returned::Unsent);
+    assert_eq!(governor.in_flight(), 0);
+}
+
+#[test]
+fn a_quicker_pace_counts_from_now_and_a_slower_one_from_the_next_request() {
+    let mut governor = Governor::new(Pace { spacing_ms: 10_000, concurrency: 1 }, Memory::default(), []);
+    let Decision::Go(permit) = governor.poll(Moment(0)) else { panic!("nothing hinders it") };
+    let _ = governor.settle(permit, Moment(100), Returned::Counted);
+    assert!(matches!(governor.poll(Moment(100)), Decision::Wait(Moment(10_000), Reason::Pace)));
+    governor.set_pace(Pace { spacing_ms: 200, concurrency: 1 }, Moment(100));
+    assert!(matches!(governor.poll(Moment(100)), Decision::Wait(Moment(300), Reason::Pace)));
+    governor.set_pace(Pace { spacing_ms: 5_000, concurrency: 1 }, Moment(100));
+    let Decision::Go(permit) = governor.poll(Moment(300)) else { panic!("what was promised stands") };
+    let _ = governor.settle(permit, Moment(400), Returned::Counted);
+    assert!(matches!(governor.poll(Moment(400)), Decision::Wait(Moment(5_300), Reason::Pace)));
+}
+
+#[test]
+fn a_look_for_a_raised_quota_keeps_the_pace_too() {
+    // F-T7
+    let quota = Quota { requests: 1, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) };
+    let now = Moment(RAISE_PROBE_MS + HOUR_MS);
+    let log = [Counted { sent: now - 100, done: now - 50 }];
+    let memory = Memory { quota: Some(quota), ..Memory::default() };
+    let mut governor = Governor::new(Pace { spacing_ms: 200, concurrency: 1 }, memory, log);
+    governor.paced_until = now + 100;
+    assert!(matches!(governor.poll(now), Decision::Wait(at, Reason::Pace) if at == now + 100));
+    assert!(matches!(governor.poll(now + 100), Decision::Go(_)));
+}
+
+#[test]
+fn without_a_quota_the_requests_of_the_longest_window_are_told() {
+    let at = |done| Counted { sent: Moment(done), done: Moment(done) };
+    let day_ms = RETRY_AFTER_S_MAX * SECOND_MS;
+    let governor = Governor::new(FAST, Memory::default(), [at(0), at(50_000), at(60_000)]);
+    assert_eq!(governor.explain(Moment(day_ms)).used, 3);
+    assert_eq!(governor.explain(Moment(day_ms + 50_000)).used, 2);
+    assert_eq!(governor.explain(Moment(day_ms + 60_001)).used, 0);
+}
