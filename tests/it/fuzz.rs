@@ -12,8 +12,6 @@ use crate::rig::bout::Bout;
 
 /// Inputs of a target in `./check`; `./trust` asks for more.
 const INPUTS: u64 = 200_000;
-/// Of the one that draws every view of each input, which takes far longer.
-const INPUTS_STORED: u64 = 300;
 /// Inputs between two looks at the time.
 const ROUND: u64 = 1_000;
 /// Memory that a target's process may take, at any moment: inputs are small, whatever they claim.
@@ -46,7 +44,7 @@ fn settings_are_taken_or_refused_without_a_secret() {
 #[test]
 fn a_store_that_somebody_else_wrote_is_shown() {
     // F-B13, F-X1, F-P10
-    fuzz_times("fuzz-stored", INPUTS_STORED, targets::STORED);
+    fuzz("fuzz-stored", targets::STORED);
 }
 
 #[test]
@@ -65,11 +63,7 @@ fn one_input_again() {
 }
 
 fn fuzz(name: &'static str, target: Target) {
-    fuzz_times(name, INPUTS, target);
-}
-
-fn fuzz_times(name: &'static str, times_in_check: u64, target: Target) {
-    let mut bout = Bout::new(name, times_in_check);
+    let mut bout = Bout::new(name, INPUTS);
     let seeds = (target.seeds)();
     println!("{} seeds", seeds.len());
     for seed in &seeds {
