@@ -1,18 +1,17 @@
 //! Answers that are made to fill memory, a run that is long, and a library that must not try again by itself.
 
-mod wire;
-
 use std::path::Path;
 use std::time::Duration;
 
 use chainfill::http::{Http, Transport as _};
 use chainfill::source::Request;
 use chainfill::vendor::Face;
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 
-use self::wire::Wire;
+use crate::rig::postbox::{Postbox, Reply};
 use crate::rig::program::{Desk, Program, Running};
 use crate::rig::simulated::Simulated;
+use crate::rig::world::small;
 
 /// Most memory that the program may ever hold, whatever it is sent.
 const PEAK_KIB_MAX: u64 = 128 << 10;
@@ -24,12 +23,7 @@ const GAINED_FILES_MAX: usize = 4;
 #[test]
 fn no_bomb_takes_more_than_128_megabytes() {
     // F-S14, F-I12: gzip bombs and bodies without an end, one in three answers, four at a time
-    let vendor = Simulated::start(Settings {
-        counts: parse_counts("BTC=60,ETH=60").unwrap(),
-        throttles: Vec::new(),
-        faults: "s14=0.3".parse().unwrap(),
-        ..Settings::default()
-    });
+    let vendor = Simulated::start(Settings { faults: "s14=0.3".parse().unwrap(), ..small("BTC=60,ETH=60") });
     let desk = Desk::new();
     let (peak_kib, code) = peak(backfill(&desk, &vendor.base_url, "symbol").deadline_s(170).spawn());
     assert_eq!(code, Some(0));
@@ -39,10 +33,11 @@ fn no_bomb_takes_more_than_128_megabytes() {
 #[test]
 fn two_hundred_thousand_rows_in_one_answer_do_not_fill_memory() {
     // F-X7, F-I12: an expiry with far more rows than one answer may hold is asked for option by option.
-    let wire = Wire::start(|path| {
+    let wire = Postbox::answering(|_, letter| {
+        let path = &letter.path;
         if path.contains("/available/") {
             let names: Vec<String> = (0..40).map(|n| format!("\"BTC-26APR24-{}-C\"", 20_000 + n * 1_000)).collect();
-            return format!(r#"{{"result":[{}]}}"#, names.join(","));
+            return Reply::Json(format!(r#"{{"result":[{}]}}"#, names.join(",")));
         }
         let rows = |symbol: &str, count: i64| {
             let row = |n: i64| {
@@ -53,27 +48,22 @@ fn two_hundred_thousand_rows_in_one_answer_do_not_fill_memory() {
             };
             (0..count).map(row).collect::<Vec<_>>().join(",")
         };
-        match path.split_once("symbol=") {
+        Reply::Json(match path.split_once("symbol=") {
             Some((_, rest)) => format!(r#"{{"result":[{}]}}"#, rows(rest.split('&').next().unwrap_or(""), 3)),
             None => format!(r#"{{"result":[{}]}}"#, rows("BTC-26APR24-20000-C", 200_000)),
-        }
+        })
     });
     let desk = Desk::new();
-    let (peak_kib, code) = peak(backfill(&desk, &wire.base_url(), "auto").deadline_s(120).spawn());
+    let (peak_kib, code) = peak(backfill(&desk, &format!("{}/v1", wire.url), "auto").deadline_s(120).spawn());
     assert_eq!(code, Some(0));
-    assert!(wire.requests() >= 41, "each option was asked for by itself: {}", wire.requests());
+    assert!(wire.letters().len() >= 41, "each option was asked for by itself: {}", wire.letters().len());
     assert!(peak_kib < PEAK_KIB_MAX, "{peak_kib} KiB");
 }
 
 #[test]
 fn memory_and_descriptors_stay_flat_however_long_it_runs() {
     // F-P11: not in hours, but in requests: a day's worth under the throttle of the field
-    let vendor = Simulated::start(Settings {
-        counts: parse_counts("BTC=4000,ETH=4000").unwrap(),
-        face: Face::Symbol2025,
-        throttles: Vec::new(),
-        ..Settings::default()
-    });
+    let vendor = Simulated::start(Settings { face: Face::Symbol2025, ..small("BTC=4000,ETH=4000") });
     let desk = Desk::new();
     let mut running = backfill(&desk, &vendor.base_url, "symbol").deadline_s(170).spawn();
     running.until("a third of it", || vendor.requests() > 2_700);
@@ -88,12 +78,12 @@ fn memory_and_descriptors_stay_flat_however_long_it_runs() {
 #[tokio::test]
 async fn a_request_is_sent_once_whatever_comes_of_it() {
     // F-T12: a library that tried again by itself would spend quota that nobody counts.
-    let wire = Wire::start(|_| String::new()); // it closes without a word
-    let http = Http::new(&wire.base_url(), None, 4).unwrap();
+    let wire = Postbox::start(&[Reply::HangUp]);
+    let http = Http::new(&format!("{}/v1", wire.url), None, 4).unwrap();
     for said in 1..=3 {
         let request = Request { path: "data/".into(), body_bytes_max: 1 << 20 };
         assert!(http.send(&request).await.is_err());
-        assert_eq!(wire.requests(), said);
+        assert_eq!(wire.letters().len(), said);
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 use fastrand::Rng;
 
 use crate::rig::archive::{Archive, Loss};
@@ -13,6 +13,7 @@ use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program};
 use crate::rig::simulated::Simulated;
 use crate::rig::strace::{self, Call};
+use crate::rig::world::small;
 
 /// Stories in `./check` beyond one for each call of a run: killed, and killed again while it recovers from that.
 const TWICE: u64 = 20;
@@ -129,13 +130,7 @@ fn tell(kills: &[&Call], pg: Option<&Postgres>) -> (u64, Loss) {
 }
 
 fn vendor() -> Simulated {
-    Simulated::start(Settings {
-        counts: parse_counts("BTC=3").unwrap(),
-        throttles: Vec::new(),
-        empties_share: 0.0,
-        keeps_log: true,
-        ..Settings::default()
-    })
+    Simulated::start(Settings { empties_share: 0.0, ..small("BTC=3") })
 }
 
 fn archive<'a>(desk: &Desk, pg: Option<&'a Postgres>) -> Archive<'a> {

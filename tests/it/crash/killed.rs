@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chainfill::vendor::Face;
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 use fastrand::Rng;
 
 use crate::rig::archive::{Archive, Loss};
@@ -11,6 +11,7 @@ use crate::rig::bout::Bout;
 use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program};
 use crate::rig::simulated::Simulated;
+use crate::rig::world::small;
 
 /// Kills in `./check`; `./trust` asks for more.
 const KILLS_SQLITE: u64 = 300;
@@ -68,13 +69,10 @@ fn tell(number: u64, archive: &Archive<'_>, desk: &Desk, rng: &mut Rng, bout: &m
     let vendor = Simulated::start(Settings {
         seed: rng.u64(..),
         face: if by_expiry { Face::Expiry2026 } else { Face::Symbol2025 },
-        counts: parse_counts(if by_expiry { "BTC=1200,ETH=1200" } else { "BTC=110,ETH=90" }).unwrap(),
         page_rows_max: if by_expiry { 200 } else { 5_000 },
-        throttles: Vec::new(),
         faults: "all=0.05".parse().unwrap(),
         latency_ms: 3,
-        keeps_log: true,
-        ..Settings::default()
+        ..small(if by_expiry { "BTC=1200,ETH=1200" } else { "BTC=110,ETH=90" })
     });
     let story = fill(archive, desk, &vendor, rng, bout.left().min(KILLS_AN_ARCHIVE));
     desk.chainfill(&["verify", "--store", &archive.url()]).ends_with(0);

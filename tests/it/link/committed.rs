@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use chainfill::vendor::Face;
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 use fastrand::Rng;
 
 use crate::rig::archive::{Archive, Loss};
@@ -14,6 +14,7 @@ use crate::rig::program::Desk;
 use crate::rig::proxy::Proxy;
 use crate::rig::proxy_postgres::{At, Scissors};
 use crate::rig::simulated::Simulated;
+use crate::rig::world::small;
 
 /// Cuts in `./check`; `./trust` asks for more.
 const CUTS: u64 = 50;
@@ -65,12 +66,9 @@ fn tell(pg: &Postgres, seed: u64, cuts: u64) -> (Vec<(At, bool)>, Loss) {
     let vendor = Simulated::start(Settings {
         seed: rng.u64(..),
         face: if by_expiry { Face::Expiry2026 } else { Face::Symbol2025 },
-        counts: parse_counts(if by_expiry { "BTC=1800,ETH=1200" } else { "BTC=110,ETH=90" }).unwrap(),
         page_rows_max: if by_expiry { 200 } else { 5_000 },
-        throttles: Vec::new(),
         faults: "all=0.004".parse().unwrap(),
-        keeps_log: true,
-        ..Settings::default()
+        ..small(if by_expiry { "BTC=1800,ETH=1200" } else { "BTC=110,ETH=90" })
     });
     let desk = Desk::new();
     let archive = Archive::Postgres(pg, pg.database());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 use tokio_postgres::NoTls;
 
 use crate::crash::crowd::one_of;
@@ -13,18 +13,13 @@ use crate::rig::program::Desk;
 use crate::rig::proxy::Proxy;
 use crate::rig::proxy_postgres::Scissors;
 use crate::rig::simulated::Simulated;
+use crate::rig::world::small;
 
 /// Exit code: the store cannot be used.
 const STORE: i32 = 8;
 
 fn settings() -> Settings {
-    Settings {
-        counts: parse_counts("BTC=110,ETH=90").unwrap(),
-        throttles: Vec::new(),
-        latency_ms: 3,
-        keeps_log: true,
-        ..Settings::default()
-    }
+    Settings { latency_ms: 3, ..small("BTC=110,ETH=90") }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use chainfill::clock::{Clock as _, SystemClock};
 use chainfill::domain::run::{Ending, Identity};
 use chainfill::limits::LEASE_MS;
 use chainfill::store::{Batch, Claim, Epoch, Mode, RunEnd, Store, StoreError, open};
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 use rustix::process::Signal;
 
 use crate::rig::archive::{Archive, Loss};
@@ -15,18 +15,13 @@ use crate::rig::postgres::Postgres;
 use crate::rig::program::Desk;
 use crate::rig::proxy::{Act, Course, Proxy, Side};
 use crate::rig::simulated::Simulated;
+use crate::rig::world::small;
 
 /// Exit code: another run took the store over.
 const FENCED: i32 = 11;
 
 fn settings() -> Settings {
-    Settings {
-        counts: parse_counts("BTC=200").unwrap(),
-        throttles: Vec::new(),
-        latency_ms: 10,
-        keeps_log: true,
-        ..Settings::default()
-    }
+    Settings { latency_ms: 10, ..small("BTC=200") }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use chainfill::vendor::Face;
-use chainfill::vendor::settings::{Settings, parse_counts};
+use chainfill::vendor::Settings;
 use fastrand::Rng;
 
 use crate::peer_drf::assert_rows;
@@ -16,6 +16,7 @@ use crate::rig::program::Desk;
 use crate::rig::proxy::{Plain, Proxy};
 use crate::rig::proxy_http::{MISCHIEFS, Meddler};
 use crate::rig::simulated::Simulated;
+use crate::rig::world::small;
 
 /// Mischiefs in `./check`; `./trust` asks for more.
 const MISCHIEFS_IN_CHECK: u64 = 40;
@@ -72,11 +73,8 @@ fn tell(seed: u64, times: u64) -> (BTreeMap<&'static str, u64>, Loss) {
     let vendor = Simulated::start(Settings {
         seed: rng.u64(..),
         face: if by_expiry { Face::Expiry2026 } else { Face::Symbol2025 },
-        counts: parse_counts(if by_expiry { "BTC=1200,ETH=1200" } else { "BTC=60,ETH=60" }).unwrap(),
         page_rows_max: if by_expiry { 200 } else { 5_000 },
-        throttles: Vec::new(),
-        keeps_log: true,
-        ..Settings::default()
+        ..small(if by_expiry { "BTC=1200,ETH=1200" } else { "BTC=60,ETH=60" })
     });
     let meddler = Meddler::new(rng.u64(..), times, 8, QUICK);
     let course = meddler.clone();
@@ -125,13 +123,7 @@ fn a_real_vendor_behind_a_bad_link_is_brought_home_whole() {
 #[test]
 fn a_link_that_is_down_for_a_while_costs_nothing_but_time() {
     // F-P1, F-I1
-    let vendor = Simulated::start(Settings {
-        counts: parse_counts("BTC=120").unwrap(),
-        throttles: Vec::new(),
-        latency_ms: 5,
-        keeps_log: true,
-        ..Settings::default()
-    });
+    let vendor = Simulated::start(Settings { latency_ms: 5, ..small("BTC=120") });
     let proxy = Proxy::start(port_of(&vendor.base_url), |_| Box::new(Plain));
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];

@@ -18,10 +18,14 @@ pub struct Letter {
 }
 
 /// How a request is answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Reply {
     /// With this status and these headers, each with its line break.
     Status(u16, &'static str),
+    /// With 200 and this JSON.
+    Json(String),
+    /// Not at all: the connection is closed.
+    HangUp,
     /// Not at all, while the client waits.
     Silence,
     /// With a body that does not end.
@@ -38,10 +42,16 @@ pub struct Postbox {
 impl Postbox {
     /// Answers the first requests as told, and those after them with the last reply.
     pub fn start(replies: &[Reply]) -> Postbox {
+        let replies = replies.to_vec();
+        Postbox::answering(move |number, _| replies[number.min(replies.len() - 1)].clone())
+    }
+
+    /// Answers each request by its number and what it is.
+    pub fn answering(reply: impl Fn(usize, &Letter) -> Reply + Send + Sync + 'static) -> Postbox {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (letters, ends) = (Arc::<Mutex<Vec<Letter>>>::default(), Arc::<AtomicBool>::default());
-        let (kept, over, replies) = (Arc::clone(&letters), Arc::clone(&ends), replies.to_vec());
+        let (kept, over, reply) = (Arc::clone(&letters), Arc::clone(&ends), Arc::new(reply));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::Relaxed) {
@@ -49,11 +59,11 @@ impl Postbox {
                 }
                 let Some(letter) = stream.as_ref().ok().and_then(read) else { continue };
                 let mut kept = kept.lock().unwrap();
-                let reply = replies[kept.len().min(replies.len() - 1)];
-                kept.push(letter);
+                let number = kept.len();
+                kept.push(letter.clone());
                 drop(kept);
-                let over = Arc::clone(&over);
-                std::thread::spawn(move || answer(stream.unwrap(), reply, &over));
+                let (over, reply) = (Arc::clone(&over), Arc::clone(&reply));
+                std::thread::spawn(move || answer(stream.unwrap(), reply(number, &letter), &over));
             }
         });
         Postbox { url, letters, ends }
@@ -105,14 +115,14 @@ fn read(stream: &TcpStream) -> Option<Letter> {
         Some((String::from_utf8_lossy(&bytes).trim_end().to_owned(), bytes.len()))
     };
     let (request, _) = line()?;
-    let path = request.strip_prefix("POST ")?.split(' ').next()?.to_owned();
+    let path = request.split(' ').nth(1)?.to_owned();
     let mut headers = Vec::new();
     while let (text, 3..) = line()? {
         let (name, value) = text.split_once(':')?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
-    let mut body = vec![0; length?];
+    let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse().ok());
+    let mut body = vec![0; length.unwrap_or(Some(0))?];
     reader.read_exact(&mut body).ok()?;
     Some(Letter { path, headers, body: String::from_utf8(body).ok()? })
 }
@@ -123,6 +133,11 @@ fn answer(mut stream: TcpStream, reply: Reply, over: &AtomicBool) {
             let head = format!("HTTP/1.1 {status} -\r\n{headers}content-length: 2\r\nconnection: close\r\n\r\nok");
             let _ = stream.write_all(head.as_bytes());
         }
+        Reply::Json(body) => {
+            let head = "HTTP/1.1 200 -\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
+        }
+        Reply::HangUp => {}
         Reply::Silence => {
             // Until the client hangs up, or the test is over.
             let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));

@@ -2,34 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+
+use super::{root, sources};
 
 /// Every text of the tests, those beside the code included.
 fn code() -> Vec<String> {
-    let mut folders =
-        vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it")];
-    let mut texts = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                texts.push(fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    texts
+    sources(&["src", "tests/it"], &["rs"]).into_iter().map(|source| source.text).collect()
 }
 
 #[test]
 fn every_line_of_the_catalogue_has_a_test_or_a_sentence() {
-    let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/FAULTS.md");
+    let catalogue = root().join("../shared/FAULTS.md");
     let Ok(catalogue) = fs::read_to_string(&catalogue) else {
         println!("skipped: {} is absent", catalogue.display());
         return;
     };
-    let trust = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("TRUST.md")).unwrap();
+    let trust = fs::read_to_string(root().join("TRUST.md")).unwrap();
     let code = code().join("\n");
     let named = |line: &str| {
         let name = format!("F-{line}");
@@ -55,8 +43,7 @@ fn lines_of(catalogue: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_hard_test_stands_in_trust_list() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let list = fs::read_to_string(root.join("trust.list")).unwrap();
+    let list = fs::read_to_string(root().join("trust.list")).unwrap();
     let listed: BTreeSet<&str> =
         list.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(" | ").next()).collect();
     for text in code() {
