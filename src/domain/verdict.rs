@@ -18,6 +18,8 @@ pub enum Failure {
     OtherOption,
     /// The pages of the answer cannot be read to the end, or it is too long.
     Endless,
+    /// Its rows moved while its pages were read: some may be missing.
+    Moved,
     /// A value in it cannot be kept.
     BadValue,
     /// The vendor or the network is in trouble, or the answer is broken: it may well be whole next time.
@@ -151,13 +153,17 @@ pub fn judge(failure: Failure, now: Moment, at: Circumstance) -> Verdict {
                 Verdict::AskWitness { or: Alone::BySymbol }
             }
         }
-        Failure::Endless | Failure::OtherOption if at.asks != Asks::One => Verdict::BySymbol { for_all: false },
+        // A bar that is added while pages are read moves them once: a second look is cheaper than each option.
+        Failure::Moved if at.tries <= 2 => again(TRIES_MAX),
+        Failure::Endless | Failure::Moved | Failure::OtherOption if at.asks != Asks::One => {
+            Verdict::BySymbol { for_all: false }
+        }
         Failure::Refused if at.asks == Asks::Expiry && at.tries >= 2 => Verdict::BySymbol { for_all: false },
         Failure::Refused | Failure::OtherLanguage | Failure::OtherOption if at.alike >= at.alike_max => {
             Verdict::AskWitness { or: Alone::StopVendor }
         }
         Failure::Refused | Failure::OtherLanguage => again(REFUSED_TRIES_MAX),
-        Failure::OtherOption | Failure::Endless | Failure::BadValue => again(TRIES_MAX),
+        Failure::OtherOption | Failure::Endless | Failure::Moved | Failure::BadValue => again(TRIES_MAX),
         Failure::Trouble if at.down => Verdict::Again { at: now + backoff_ms(at.tries, at.jitter), counts: false },
         Failure::Trouble => again(TRIES_MAX),
     }
@@ -223,6 +229,14 @@ mod tests {
         let probe = Circumstance { asks: Asks::Probe, ..at(1, 1) };
         assert_eq!(judge(Failure::OtherOption, Moment(0), probe), Verdict::BySymbol { for_all: true });
         assert_eq!(judge(Failure::Endless, Moment(0), probe), Verdict::BySymbol { for_all: false });
+        for asks in [Asks::Probe, Asks::Expiry] {
+            // The first time it began anew once, and was tried once.
+            let moved = |tries| judge(Failure::Moved, Moment(0), Circumstance { asks, ..at(tries, 1) });
+            assert!(matches!(moved(2), Verdict::Again { counts: true, .. }), "rows that moved once are read once more");
+            assert_eq!(moved(3), Verdict::BySymbol { for_all: false });
+        }
+        assert!(matches!(judge(Failure::Moved, Moment(0), at(TRIES_MAX - 1, 1)), Verdict::Again { counts: true, .. }));
+        assert_eq!(judge(Failure::Moved, Moment(0), at(TRIES_MAX, 1)), Verdict::GiveUp);
         let expiry = |tries, alike| Circumstance { asks: Asks::Expiry, ..at(tries, alike) };
         assert!(matches!(judge(Failure::OtherOption, Moment(0), expiry(1, 1)), Verdict::Again { counts: true, .. }));
         assert_eq!(judge(Failure::OtherOption, Moment(0), expiry(3, 1)), Verdict::BySymbol { for_all: false });

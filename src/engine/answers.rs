@@ -105,19 +105,15 @@ impl Run {
                     self.ability.page_rows = Some(rows.max(1));
                     self.batch.ability = Some(self.ability.clone());
                 }
-                self.queue.push_first(Work { ask: Ask::Bars(pages, offset), tries: 0, restarts, further: 0 });
+                self.queue.push_first(Work { restarts, ..Work::new(Ask::Bars(pages, offset)) });
             }
             Ok(Next::Done(whole)) => self.take_whole(whole, now),
             Err(error) => {
-                // A bar that is added while pages are read moves them once: a second look is cheaper than each option.
-                let looks_again = matches!(error, PageError::Moved(_)) && restarts == 0;
-                let fault = Fault::Pages { what: format!("{}: {error}", query.label()) };
-                if looks_again {
-                    let (why, class) = (fault.to_string(), fault.class());
-                    self.tell(Event::Failed { query: query.label(), why, class, again_at: now });
-                    self.queue.push_first(Work { restarts: 1, ..Work::bars(query) });
-                    return;
-                }
+                let what = format!("{}: {error}", query.label());
+                let fault = match error {
+                    PageError::Moved(_) => Fault::Moved { what },
+                    PageError::Repeats(_) | PageError::Endless(_) => Fault::Pages { what },
+                };
                 // It counts: pages that never fit together would else be read for ever.
                 self.failed(Work { restarts: restarts + 1, ..Work::bars(query) }, &fault, now);
             }

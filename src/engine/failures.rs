@@ -172,8 +172,10 @@ impl Run {
         };
         // A vendor that has not said a word yet is asked often, and given up soon: most likely a slip of the pen.
         // That it began anew says something of its pages, and nothing of the key or of a refusal.
-        let of_pages =
-            matches!(failure, Failure::Trouble | Failure::Endless | Failure::BadValue | Failure::OtherOption);
+        let of_pages = matches!(
+            failure,
+            Failure::Trouble | Failure::Endless | Failure::Moved | Failure::BadValue | Failure::OtherOption
+        );
         let tries = work.tries + if of_pages { work.restarts } else { 0 };
         let tries = if self.failures.spoke { tries } else { tries.min(SILENT_TRIES) };
         let alike = u32::try_from(self.failures.suspects().len()).unwrap_or(u32::MAX);
@@ -338,6 +340,7 @@ fn kind(fault: &Fault) -> Failure {
         Fault::OtherFields { .. } => Failure::OtherLanguage,
         Fault::OtherOption { .. } => Failure::OtherOption,
         Fault::TooLong { .. } | Fault::Pages { .. } => Failure::Endless,
+        Fault::Moved { .. } => Failure::Moved,
         Fault::BadValue { .. } => Failure::BadValue,
         Fault::Unavailable { .. } | Fault::Malformed { .. } | Fault::NoAnswer { .. } => Failure::Trouble,
     }

@@ -63,7 +63,7 @@ impl Run {
     pub(super) fn ask_listing(&mut self) {
         let Some(listing) = &mut self.listing else { return };
         match listing.left.pop() {
-            Some(ask) => self.queue.push_first(Work { ask: Ask::Listing(ask), tries: 0, restarts: 0, further: 0 }),
+            Some(ask) => self.queue.push_first(Work::new(Ask::Listing(ask))),
             None => self.finish_listing(),
         }
     }
@@ -88,8 +88,8 @@ impl Run {
                 let news = names.iter().any(|name| !known.contains(name));
                 listing.asked.push(year);
                 // Years without a name count where they come before all that is named: this year may hold none yet.
-                let is_early = first_year(&listing.names).is_none_or(|first| year < first);
-                listing.barren = if names.is_empty() && is_early { listing.barren + 1 } else { 0 };
+                let is_barren = names.is_empty() && years(&listing.names).all(|named| year < named);
+                listing.barren = if is_barren { listing.barren + 1 } else { 0 };
                 let ignored = names_before(&names, year);
                 if std::mem::take(&mut listing.probing) {
                     self.ability.listing_by_year = if news { Proven::Yes } else { Proven::No };
@@ -221,19 +221,14 @@ impl Run {
     }
 }
 
-/// The earliest year in which a named option ends.
-fn first_year(names: &[Symbol]) -> Option<i16> {
-    names
-        .iter()
-        .filter_map(|name| Instrument::parse(name.as_str()).ok())
-        .map(|instrument| instrument.expiry.year())
-        .min()
+/// The years in which named options end.
+fn years(names: &[Symbol]) -> impl Iterator<Item = i16> {
+    names.iter().filter_map(|name| Instrument::parse(name.as_str()).ok()).map(|instrument| instrument.expiry.year())
 }
 
 /// Whether a year's list names options that had ended before that year: then the vendor ignored the year.
 fn names_before(names: &[Symbol], year: i16) -> bool {
-    let expiries = names.iter().filter_map(|name| Instrument::parse(name.as_str()).ok());
-    expiries.into_iter().any(|instrument| instrument.expiry.year() < year)
+    years(names).any(|named| named < year)
 }
 
 /// The years to ask for, the last one first: the list is worked off from its end.
@@ -244,7 +239,7 @@ fn all_years(year: i16) -> Vec<ListingAsk> {
 /// A year that a whole listing should name and this one does not: it looks like the list of one year, or of this
 /// year on. `None`: it looks whole.
 fn suspicious(names: &[Symbol], this_year: i16) -> Option<i16> {
-    let years = names.iter().filter_map(|name| Instrument::parse(name.as_str()).ok()).map(|i| i.expiry.year());
-    let (first, last) = years.fold((i16::MAX, i16::MIN), |(first, last), year| (first.min(year), last.max(year)));
+    let (first, last) =
+        years(names).fold((i16::MAX, i16::MIN), |(first, last), year| (first.min(year), last.max(year)));
     (first <= last && (first == last || first >= this_year)).then_some(first - 1)
 }

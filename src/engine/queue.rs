@@ -166,9 +166,14 @@ impl Queue {
 }
 
 impl Work {
+    /// What was not tried yet.
+    pub fn new(ask: Ask) -> Work {
+        Work { ask, tries: 0, restarts: 0, further: 0 }
+    }
+
     /// The first page of a query.
     pub fn bars(query: Query) -> Work {
-        Work { ask: Ask::Bars(Pages::new(query), 0), tries: 0, restarts: 0, further: 0 }
+        Work::new(Ask::Bars(Pages::new(query), 0))
     }
 
     /// Whether pages of it were read already.

@@ -103,7 +103,7 @@ impl Run {
         self.witnesses.asking = Some(about);
         self.queue.canary_only(true);
         self.clear_runway(self.ports.clock.now());
-        self.queue.push_first(Work { ask: Ask::Canary(symbol.clone()), tries: 0, restarts: 0, further: 0 });
+        self.queue.push_first(Work::new(Ask::Canary(symbol.clone())));
         Some(symbol)
     }
 
@@ -150,7 +150,7 @@ impl Run {
 
     /// The request for the witness failed, though not at the throttle.
     pub(super) fn witness_failed(&mut self, symbol: Symbol, failure: Failure, fault: &Fault, now: Moment) {
-        let canary = |symbol| Work { ask: Ask::Canary(symbol), tries: 0, restarts: 0, further: 0 };
+        let canary = |symbol| Work::new(Ask::Canary(symbol));
         match failure {
             Failure::Key if self.failures.times_alike() >= 2 => self.stop(Stop::at_key(fault.to_string())),
             Failure::Throttled | Failure::Key => self.queue.push_later(now + BACKOFF_MS_FIRST, canary(symbol)),
@@ -165,7 +165,12 @@ impl Run {
                 let next = self.next_witness().unwrap_or(symbol);
                 self.queue.push_later(now + self.failures.pause_ms(self.random.f64()), canary(next));
             }
-            Failure::Refused | Failure::OtherLanguage | Failure::OtherOption | Failure::Endless | Failure::BadValue => {
+            Failure::Refused
+            | Failure::OtherLanguage
+            | Failure::OtherOption
+            | Failure::Endless
+            | Failure::Moved
+            | Failure::BadValue => {
                 self.witnesses.refusals += 1;
                 if self.witnesses.refusals >= WITNESS_REFUSALS_MAX || !self.ask_another(now) {
                     self.stop_alike(symbol.as_str(), fault);
@@ -190,7 +195,7 @@ impl Run {
     /// The next one at once; when all were asked, from the first one on after a pause. Whether there is one.
     fn ask_another(&mut self, now: Moment) -> bool {
         if let Some(next) = self.next_witness() {
-            self.queue.push_first(Work { ask: Ask::Canary(next), tries: 0, restarts: 0, further: 0 });
+            self.queue.push_first(Work::new(Ask::Canary(next)));
             return true;
         }
         if self.witnesses.known.is_empty() {
@@ -200,7 +205,7 @@ impl Run {
         self.witnesses.asked.clear();
         let pause_ms = backoff_ms(self.witnesses.rounds + 4, 1.0);
         let Some(next) = self.next_witness() else { return false };
-        self.queue.push_later(now + pause_ms, Work { ask: Ask::Canary(next), tries: 0, restarts: 0, further: 0 });
+        self.queue.push_later(now + pause_ms, Work::new(Ask::Canary(next)));
         true
     }
 

@@ -89,6 +89,12 @@ pub enum Fault {
         /// What is wrong with them.
         what: String,
     },
+    /// Rows that moved between two pages: some may be missing.
+    #[error("{what}")]
+    Moved {
+        /// Which.
+        what: String,
+    },
     /// No answer: refused, reset, timed out, cut short, TLS.
     #[error("{what}")]
     NoAnswer {
@@ -114,7 +120,7 @@ impl Fault {
             Fault::BadValue { .. } => "bad_value",
             Fault::OtherOption { .. } => "other_option",
             Fault::TooLong { .. } => "too_long",
-            Fault::Pages { .. } => "pages",
+            Fault::Pages { .. } | Fault::Moved { .. } => "pages",
             Fault::NoAnswer { .. } => "no_answer",
         }
     }
