@@ -19,7 +19,7 @@ use crate::domain::run::{Ending, Epoch};
 use crate::domain::tally::Tally;
 use crate::domain::vantage::{Shifts, Vantage};
 use crate::limits::{ERRANDS_PASSED_MAX, RUNS_SHIFTED_MAX};
-use crate::store::{Glance, Outside, RunRow, StoreError};
+use crate::store::{Glance, Left, Outside, RunRow, StoreError};
 use crate::view::forecasts::RunForecasts;
 use crate::view::status::StatusPage;
 
@@ -88,6 +88,33 @@ pub async fn story(store: &Arc<dyn Outside>, symbol: &Symbol, from: &Vantage) ->
     Ok(Some(story))
 }
 
+/// How a wait for an order went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The run has taken it.
+    Taken,
+    /// The run ended, or nobody is there any more, and the order was not taken.
+    Over,
+}
+
+/// Looks once what became of an order; `None` where it still waits. `until_end`: only the end of the run counts.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub async fn order(
+    store: &Arc<dyn Outside>,
+    left: &Left,
+    from: &Vantage,
+    until_end: bool,
+) -> Result<Option<Outcome>, StoreError> {
+    // Looked at before the order: a run may take it and end between the two looks.
+    let is_over = !left.has_taker(store.glance(from.now).await?.run.as_ref(), from);
+    if !until_end && store.order_taken(left.id).await? {
+        return Ok(Some(Outcome::Taken));
+    }
+    Ok(is_over.then_some(Outcome::Over))
+}
+
 async fn moved(store: &Arc<dyn Outside>, lines: &mut [JournalLine], from: &Vantage) -> Result<(), StoreError> {
     let Some(oldest) = lines.iter().map(|line| line.epoch).min() else { return Ok(()) };
     let Some(run) = store.runs(1).await?.into_iter().next() else { return Ok(()) };
@@ -118,7 +145,6 @@ async fn shifts(
 
 /// How far a run is or was, in the viewer's time. A newer or older program's words are no reason to show nothing.
 fn progress(run: &RunRow, from: &Vantage) -> Option<Progress> {
-    // A newer or older program's words are no reason to show nothing.
     let progress: Progress = kept::read(run.progress.as_deref()?).ok()?;
     Some(progress.moved(from.shift_ms(&run.identity.frame())))
 }

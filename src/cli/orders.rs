@@ -11,6 +11,7 @@ use crate::config::MaxRate;
 use crate::domain::order::Order;
 use crate::limits::{ORDER_WAIT_MS_MAX, STOP_WAIT_MS_MAX};
 use crate::process;
+use crate::sight::{self, Outcome};
 use crate::store::{Left, Outside, StoreError};
 use crate::view::words;
 
@@ -105,11 +106,11 @@ pub(super) async fn give(store: &Arc<dyn Outside>, order: &Order) -> Result<Fate
     let most_ms = if ends { STOP_WAIT_MS_MAX } else { ORDER_WAIT_MS_MAX };
     let who = format!("process {pid} on host {host}");
     match wait(store, &left, &clock, most_ms, ends).await? {
-        Outcome::Over if !ends => {
+        Some(Outcome::Over) if !ends => {
             return Ok(Fate::Nobody(format!("{who} ended before it took the order; nothing was changed")));
         }
-        Outcome::Taken | Outcome::Over => return Ok(Fate::Followed(format!("{who} {}", followed(order)))),
-        Outcome::Late => {}
+        Some(Outcome::Taken | Outcome::Over) => return Ok(Fate::Followed(format!("{who} {}", followed(order)))),
+        None => {}
     }
     let most_s = most_ms / 1000;
     Ok(if ends {
@@ -125,43 +126,26 @@ fn followed(order: &Order) -> String {
     match order {
         Order::Stop => "has stopped; chainfill backfill goes on from here".to_owned(),
         Order::Pause => "is paused; chainfill resume lets it go on".to_owned(),
-        Order::Resume => "goes on".to_owned(),
-        Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "has them pending again".to_owned(),
-        Order::Unread(_) => "cannot read that".to_owned(),
+        other => words::followed(other),
     }
 }
 
-/// How a wait for an order went.
-enum Outcome {
-    Taken,
-    /// The run ended, or nobody is there any more, and the order was not taken.
-    Over,
-    Late,
-}
-
-/// Waits until the order is taken, or for one that ends the run until it has ended.
+/// Waits until the order is taken, or for one that ends the run until it has ended; `None` where that takes too long.
 async fn wait(
     store: &Arc<dyn Outside>,
     left: &Left,
     clock: &SystemClock,
     most_ms: u64,
     until_end: bool,
-) -> Result<Outcome, StoreError> {
+) -> Result<Option<Outcome>, StoreError> {
     let started = clock.now();
     while started.until_ms(clock.now()).unsigned_abs() < most_ms {
         tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
-        // Looked at before the order: a run may take it and end between the two looks.
-        let from = process::vantage();
-        let is_over = !left.has_taker(store.glance(from.now).await?.run.as_ref(), &from);
-        if !until_end && store.order_taken(left.id).await? {
-            return Ok(Outcome::Taken);
-        }
-        if is_over {
-            return Ok(Outcome::Over);
+        if let Some(outcome) = sight::order(store, left, &process::vantage(), until_end).await? {
+            return Ok(Some(outcome));
         }
     }
-    Ok(Outcome::Late)
+    Ok(None)
 }
 
 fn say(context: &Context, order: &str, done: bool, text: &str) {

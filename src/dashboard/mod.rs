@@ -89,6 +89,14 @@ struct Desk {
 }
 
 impl Desk {
+    fn new(settings: Settings) -> Arc<Desk> {
+        let Settings { store, address, name, token, tz, is_beside_run, from } = settings;
+        let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), from));
+        let guard = guard::Guard::new(&address, name, token);
+        let (steady, start) = (SystemClock::start(), secret::random());
+        Arc::new(Desk { watcher, guard, from, steady, tz, is_beside_run, start })
+    }
+
     /// What the wall clock says.
     fn now(&self) -> Moment {
         (self.from)().now
@@ -162,16 +170,6 @@ pub fn routes(settings: Settings) -> (Router, String) {
     let desk = Desk::new(settings);
     let page_token = desk.guard.page_token.clone();
     (router(desk), page_token)
-}
-
-impl Desk {
-    fn new(settings: Settings) -> Arc<Desk> {
-        let Settings { store, address, name, token, tz, is_beside_run, from } = settings;
-        let watcher = Arc::new(watcher::Watcher::new(store, tz.clone(), from));
-        let guard = guard::Guard::new(&address, name, token);
-        let (steady, start) = (SystemClock::start(), secret::random());
-        Arc::new(Desk { watcher, guard, from, steady, tz, is_beside_run, start })
-    }
 }
 
 fn router(desk: Arc<Desk>) -> Router {

@@ -20,6 +20,7 @@ use crate::domain::order::{Order, Which};
 use crate::limits::{
     DASHBOARD_ORDER_BYTES_MAX, DASHBOARD_ORDER_MS_MAX, LOOK_MS_MAX, ORDER_WAIT_MS_MAX, RATE_PER_S_RANGE,
 };
+use crate::sight::{self, Outcome};
 use crate::store::{Left, StoreError};
 use crate::view::json::line;
 use crate::view::words;
@@ -53,13 +54,13 @@ pub async fn order(State(desk): State<Arc<Desk>>, body: Body) -> Response {
     };
     let who = format!("process {} on host {}", left.holder.identity.pid, left.holder.identity.host);
     let (code, words) = match outcome {
-        Outcome::Taken => (StatusCode::OK, format!("{who} {}", done(&order))),
-        Outcome::Over if order == Order::Stop => (StatusCode::OK, format!("{who} has ended; nothing is lost")),
-        Outcome::Over => {
+        Some(Outcome::Taken) => (StatusCode::OK, format!("{who} {}", words::followed(&order))),
+        Some(Outcome::Over) if order == Order::Stop => (StatusCode::OK, format!("{who} has ended; nothing is lost")),
+        Some(Outcome::Over) => {
             let words = format!("{who} ended before it took the order; {}", nobody(&order));
             return problem(StatusCode::CONFLICT, &words);
         }
-        Outcome::Late => (StatusCode::ACCEPTED, format!("{who} has not taken the order yet; it does when it can")),
+        None => (StatusCode::ACCEPTED, format!("{who} has not taken the order yet; it does when it can")),
     };
     let told = json!({ "order": order.word(), "done": code == StatusCode::OK, "words": words });
     (code, [(CONTENT_TYPE, "application/json; charset=utf-8")], line(None, &told)).into_response()
@@ -76,16 +77,9 @@ async fn unknown(desk: &Desk, order: &Order) -> Result<Option<String>, StoreErro
     Ok(None)
 }
 
-/// How a wait for an order went.
-enum Outcome {
-    Taken,
-    /// The run ended, or nobody is there any more, and the order was not taken.
-    Over,
-    Late,
-}
-
-/// Leaves the order and waits a little until it is taken; `None` where no run is there to take it.
-async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, Outcome)>, StoreError> {
+/// Leaves the order and waits a little until it is taken; `None` where no run is there to take it, an outcome of `None`
+/// where that takes too long.
+async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, Option<Outcome>)>, StoreError> {
     let store = &desk.watcher.store;
     let Some(left) = store.leave_order(order, desk.now()).await? else { return Ok(None) };
     if left.holder.gone(&(desk.from)()).is_some() {
@@ -95,18 +89,12 @@ async fn leave(desk: &Desk, order: &Order) -> Result<Option<(Left, Outcome)>, St
     // The whole of it must fit into one bounded read.
     let patience_ms = ORDER_WAIT_MS_MAX.min(LOOK_MS_MAX / 2);
     while started.until_ms(desk.steady.now()).unsigned_abs() < patience_ms {
-        let from = (desk.from)();
-        // Looked at before the order: a run may take it and end between the two looks.
-        let is_over = !left.has_taker(store.glance(from.now).await?.run.as_ref(), &from);
-        if store.order_taken(left.id).await? {
-            return Ok(Some((left, Outcome::Taken)));
-        }
-        if is_over {
-            return Ok(Some((left, Outcome::Over)));
+        if let Some(outcome) = sight::order(store, &left, &(desk.from)(), false).await? {
+            return Ok(Some((left, Some(outcome))));
         }
         tokio::time::sleep(Duration::from_millis(TAKEN_MS)).await;
     }
-    Ok(Some((left, Outcome::Late)))
+    Ok(Some((left, None)))
 }
 
 fn is_sane(order: &Order) -> bool {
@@ -116,17 +104,6 @@ fn is_sane(order: &Order) -> bool {
         Order::Retry(which) => *which != Which::default(),
         Order::Stop | Order::Pause | Order::Resume => true,
         Order::Unread(_) => false,
-    }
-}
-
-fn done(order: &Order) -> String {
-    match order {
-        Order::Stop => "finishes what is under way and ends; nothing is lost".to_owned(),
-        Order::Pause => "is paused".to_owned(),
-        Order::Resume => "goes on".to_owned(),
-        Order::Pace { spacing_ms } => format!("sends {} now", words::pace(*spacing_ms)),
-        Order::Retry(_) => "has them pending again".to_owned(),
-        Order::Unread(_) => "cannot read that".to_owned(),
     }
 }
 

@@ -57,9 +57,7 @@ impl Reached {
         }
         highest
     }
-}
 
-impl Reached {
     /// Takes back what is no longer reached, because more is asked for now.
     pub fn hold(&mut self, done: u64, todo: u64) {
         for (percent, reached) in PERCENTS.into_iter().zip(&mut self.0) {

@@ -1,103 +1,67 @@
 //! A run's progress in another time than its own: every moment in it, and nothing else.
 
 use super::expectation::Said;
-use super::governor::quota::Quota;
-use super::milestone::Reached;
 use super::moment::Moment;
-use super::progress::{CurrencyProgress, Progress, Wait};
-use super::pulse::Pulse;
+use super::progress::{Progress, Wait};
 
 impl Progress {
     /// The same with each of its moments moved on by so much. Every field is named here, so that a new one cannot be
     /// forgotten.
     #[must_use]
-    pub fn moved(self, by_ms: i64) -> Progress {
+    pub fn moved(mut self, by_ms: i64) -> Progress {
         let Progress {
-            phase,
             phase_since,
             started_at,
-            paused,
-            beneath,
             working_since,
             wait,
-            before,
             currencies,
-            spacing_ms,
-            requests,
-            answers,
-            requests_left,
-            outcomes,
-            bytes,
-            latencies,
-            latency_sum_ms,
             pulse,
-            rows_inserted,
-            rows_unchanged,
-            rows_revised,
-            rows_flagged,
-            cooldowns,
             cooled_until,
-            cooldown_ms,
-            idle_ms,
-            away_ms,
-            refusals,
-            blocked,
-            failures_in_row,
             quota,
-            window_used,
             accepted_at,
             errors,
             tail,
             forecasts,
-            ending,
-            passed,
-        } = self;
-        let moved = |at: Option<Moment>| at.map(|at| at + by_ms);
-        let said =
-            |said: Said| Said { at: said.at + by_ms, low_at: said.low_at + by_ms, high_at: said.high_at + by_ms };
-        let reached = |currency: CurrencyProgress| CurrencyProgress {
-            reached: Reached(currency.reached.0.map(moved)),
-            ..currency
-        };
-        Progress {
-            phase,
-            phase_since: phase_since + by_ms,
-            started_at: started_at + by_ms,
-            paused,
-            beneath,
-            working_since: working_since + by_ms,
-            wait: wait.map(|wait| Wait { since: wait.since + by_ms, until: wait.until + by_ms, ..wait }),
-            before,
-            currencies: currencies.into_iter().map(reached).collect(),
-            spacing_ms,
-            requests,
-            answers,
-            requests_left,
-            outcomes,
-            bytes,
-            latencies,
-            latency_sum_ms,
-            pulse: Pulse { since: pulse.since + by_ms, ..pulse },
-            rows_inserted,
-            rows_unchanged,
-            rows_revised,
-            rows_flagged,
-            cooldowns,
-            cooled_until: moved(cooled_until),
-            cooldown_ms,
-            idle_ms,
-            away_ms,
-            refusals,
-            blocked,
-            failures_in_row,
-            quota: quota.map(|quota| Quota { learned_at: quota.learned_at + by_ms, ..quota }),
-            window_used,
-            accepted_at: moved(accepted_at),
-            errors: errors.into_iter().map(|(at, why, count)| (at + by_ms, why, count)).collect(),
-            tail: tail.moved(by_ms),
-            forecasts: forecasts.into_iter().map(said).collect(),
-            ending,
-            passed,
+            phase: _,
+            paused: _,
+            beneath: _,
+            before: _,
+            spacing_ms: _,
+            requests: _,
+            answers: _,
+            requests_left: _,
+            outcomes: _,
+            bytes: _,
+            latencies: _,
+            latency_sum_ms: _,
+            rows_inserted: _,
+            rows_unchanged: _,
+            rows_revised: _,
+            rows_flagged: _,
+            cooldowns: _,
+            cooldown_ms: _,
+            idle_ms: _,
+            away_ms: _,
+            refusals: _,
+            blocked: _,
+            failures_in_row: _,
+            window_used: _,
+            ending: _,
+            passed: _,
+        } = &mut self;
+        let on = |at: &mut Moment| *at = *at + by_ms;
+        [phase_since, started_at, working_since, &mut pulse.since].into_iter().for_each(on);
+        [cooled_until, accepted_at].into_iter().flatten().for_each(on);
+        if let Some(Wait { since, until, reason: _, next: _ }) = wait {
+            [since, until].into_iter().for_each(on);
         }
+        currencies.iter_mut().flat_map(|currency| &mut currency.reached.0).flatten().for_each(on);
+        *quota = quota.take().map(|quota| quota.moved(by_ms));
+        errors.iter_mut().map(|(at, _, _)| at).for_each(on);
+        *tail = std::mem::take(tail).moved(by_ms);
+        for Said { at, low_at, high_at } in forecasts {
+            [at, low_at, high_at].into_iter().for_each(on);
+        }
+        self
     }
 }

@@ -181,9 +181,7 @@ impl CurrencyProgress {
             reached: Reached::default(),
         }
     }
-}
 
-impl CurrencyProgress {
     fn count_of(&mut self, state: OptionState) -> Option<&mut u64> {
         match state {
             OptionState::Stored => Some(&mut self.stored),

@@ -12,6 +12,7 @@ use crate::domain::governor::{Lesson, Reason};
 use crate::domain::ledger::OptionState;
 use crate::domain::milestone::Passed;
 use crate::domain::moment::Moment;
+use crate::domain::order::Order;
 use crate::domain::progress::Progress;
 use crate::domain::tail::{Remark, What};
 use crate::limits::{NAMES_SHOWN_MAX, SECOND_MS};
@@ -97,6 +98,18 @@ pub fn remark(remark: &Remark, tz: &TimeZone) -> String {
         // How much of a window was used then is not known any more; the event itself says the rest.
         What::Event(event) => of(event, remark.at, &Progress::default(), tz).unwrap_or_default(),
         What::Passed(passed) => milestone(passed),
+    }
+}
+
+/// What a run does that has followed an order, behind its name.
+pub fn followed(order: &Order) -> String {
+    match order {
+        Order::Stop => "finishes what is under way and ends; nothing is lost".to_owned(),
+        Order::Pause => "is paused".to_owned(),
+        Order::Resume => "goes on".to_owned(),
+        Order::Pace { spacing_ms } => format!("sends {} now", pace(*spacing_ms)),
+        Order::Retry(_) => "has them pending again".to_owned(),
+        Order::Unread(_) => "cannot read that".to_owned(),
     }
 }
 

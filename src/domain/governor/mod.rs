@@ -135,7 +135,7 @@ impl Memory {
     #[must_use]
     pub fn moved(&self, shift_ms: i64) -> Memory {
         let moved = |at: Option<Moment>| at.map(|at| at + shift_ms);
-        let quota = self.quota.clone().map(|quota| Quota { learned_at: quota.learned_at + shift_ms, ..quota });
+        let quota = self.quota.clone().map(|quota| quota.moved(shift_ms));
         let (cooldown_until, probed_at) = (moved(self.cooldown_until), moved(self.probed_at));
         Memory { quota, cooldown_until, probed_at, refusals: self.refusals, frame: self.frame.clone() }
     }
@@ -327,12 +327,7 @@ impl Governor {
     }
 
     fn count(&mut self, permit: &Permit, now: Moment) -> Vec<Lesson> {
-        let counted = Counted { sent: permit.granted, done: now };
-        let at = self.log.partition_point(|other| other.done <= now);
-        self.log.insert(at, counted);
-        if self.log.len() > LOG_REQUESTS_MAX {
-            self.log.pop_front();
-        }
+        self.remember(Counted { sent: permit.granted, done: now });
         self.successes += 1;
         self.memory.refusals = 0;
         let Some(mut quota) = self.memory.quota.clone() else { return Vec::new() };
@@ -418,14 +413,11 @@ impl Governor {
             Finding::Foreign { slots, opens } => {
                 // The stranger's slots are taken as used: one until it opens, the others for a whole window.
                 self.trusted = false;
-                if let Some(quota) = &self.memory.quota {
-                    let first = opens - quota.window_ms;
+                if let Some(window_ms) = self.memory.quota.as_ref().map(|quota| quota.window_ms) {
                     let more = (slots as usize).min(LOG_REQUESTS_MAX);
-                    for done in std::iter::once(first).chain((1..more).map(|_| now)) {
-                        let at = self.log.partition_point(|other| other.done <= done);
-                        self.log.insert(at, Counted { sent: done, done });
+                    for done in std::iter::once(opens - window_ms).chain((1..more).map(|_| now)) {
+                        self.remember(Counted { sent: done, done });
                     }
-                    self.log.drain(..self.log.len().saturating_sub(LOG_REQUESTS_MAX));
                 }
                 lessons.push(Lesson::Foreign { slots });
             }
@@ -438,6 +430,15 @@ impl Governor {
 
     fn is_news_of_a_second(&mut self, quota: &Quota) -> bool {
         quota.window_ms <= SECOND_MS && self.suspected.replace(quota.requests) != Some(quota.requests)
+    }
+
+    /// Takes a request into the log, which is in the order of their ends; the oldest goes where there is no room (I12).
+    fn remember(&mut self, counted: Counted) {
+        let at = self.log.partition_point(|other| other.done <= counted.done);
+        self.log.insert(at, counted);
+        if self.log.len() > LOG_REQUESTS_MAX {
+            self.log.pop_front();
+        }
     }
 
     fn forget(&mut self, now: Moment) {

@@ -162,6 +162,12 @@ fn most_in_window(log: &[Counted], window_ms: i64) -> usize {
 }
 
 impl Quota {
+    /// The same in a time that is ahead by so much.
+    #[must_use]
+    pub fn moved(self, by_ms: i64) -> Quota {
+        Quota { learned_at: self.learned_at + by_ms, ..self }
+    }
+
     /// `800 requests per hour`.
     pub fn words(&self) -> String {
         let window = match self.window_ms {

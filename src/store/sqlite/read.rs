@@ -39,7 +39,8 @@ pub(super) fn load(connection: &Connection, counted_since: Moment) -> Result<Loa
 }
 
 /// The newest runs.
-pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, l.beat_at, r.ended_at, r.ending, r.progress FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT ?1";
+pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, l.beat_at, r.ended_at, r.ending, r.progress \
+     FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT ?1";
 
 /// The state of things, cheap.
 pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Trouble> {
