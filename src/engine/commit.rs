@@ -206,6 +206,7 @@ fn is_blank(batch: &Batch) -> bool {
         && batch.options.is_empty()
         && batch.listing.is_none()
         && batch.ability.is_none()
+        && !batch.beat
         && batch.progress.is_none()
         && batch.action.is_none()
 }

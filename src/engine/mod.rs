@@ -375,12 +375,15 @@ impl Run {
         self.beat_at.min(self.control_at).min(stop).min(gather).min(self.retry_commit_at())
     }
 
-    /// The run's sign of life, and its progress for `status`; more often where something is written anyway.
+    /// The run's sign of life, and what is new of its progress for `status`; more often where something is written anyway.
     fn beat(&mut self, now: Moment) {
         let written_anyway = !self.batch.settled.is_empty() && now + BEAT_MS - PROGRESS_MS >= self.beat_at;
         if now >= self.beat_at || written_anyway {
             self.beat_at = now + BEAT_MS;
-            self.batch.progress = Some(self.feed.progress_json());
+            self.batch.beat = true;
+            if let Some(news) = self.feed.news_json() {
+                self.batch.progress = Some(news);
+            }
         }
     }
 }

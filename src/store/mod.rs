@@ -129,7 +129,9 @@ pub struct Batch {
     pub throttle: Option<governor::Memory>,
     /// What was found out about the vendor.
     pub ability: Option<Ability>,
-    /// The run's progress, as JSON, for `status`.
+    /// A sign of life, where there is nothing else to write. Every commit is one.
+    pub beat: bool,
+    /// The run's progress, as JSON, for `status`; `None` where it is what it was.
     pub progress: Option<String>,
     /// Something that a person asked for, word for word, for the log of such things (I8).
     pub action: Option<String>,

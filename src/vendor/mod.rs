@@ -234,10 +234,11 @@ impl Vendor {
                 // From their first row on: an empty page past their end would look like the end of the asked ones.
                 (rows, part.offset) = (others, 0);
             }
+            let spoilt = spoil::rows(kind, &mut self.draws, rows.clone());
             // A row that is twice in one page's view only would push another off its end: no table does that.
-            let in_one_page = part.offset == 0 && !page::page_of(&rows, part, paging).1;
+            let in_one_page = part.offset == 0 && !page::page_of(&spoilt, part, paging).1;
             if kind != Kind::B6 || in_one_page {
-                rows = spoil::rows(kind, &mut self.draws, rows);
+                rows = spoilt;
             }
             paging = spoil::paging(kind, &mut self.draws, part, paging);
         }

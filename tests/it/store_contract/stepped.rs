@@ -103,11 +103,11 @@ async fn a_step_of_the_wall_clock_tells_no_false_worry(home: &Home) {
             assert!((0..20).any(said), "{step_ms}: {words}");
             assert!(words.contains("(31 min left)") || words.contains("(30 min "), "{step_ms}: {words}");
             let run = page.run.unwrap();
-            assert!((0..20 * SECOND_MS).contains(&run.beat_age_ms), "{step_ms}: {} ms", run.beat_age_ms);
+            assert!((-100..20 * SECOND_MS).contains(&run.beat_age_ms), "{step_ms}: {} ms", run.beat_age_ms);
             let age_ms = run.started_at.until_ms(from.now);
-            assert!((10 * MINUTE_MS..11 * MINUTE_MS).contains(&age_ms), "{step_ms}: {age_ms} ms");
+            assert!((10 * MINUTE_MS - 100..11 * MINUTE_MS).contains(&age_ms), "{step_ms}: {age_ms} ms");
             let left_ms = from.now.until_ms(page.throttle.next_at.unwrap());
-            assert!((30 * MINUTE_MS..=31 * MINUTE_MS).contains(&left_ms), "{step_ms}: {left_ms} ms");
+            assert!((30 * MINUTE_MS..=31 * MINUTE_MS + 100).contains(&left_ms), "{step_ms}: {left_ms} ms");
             assert!(page.throttle.used >= 1);
         }
     }
