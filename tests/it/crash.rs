@@ -5,3 +5,4 @@ mod cooldown;
 pub mod crowd;
 mod ended;
 mod killed;
+mod woken;

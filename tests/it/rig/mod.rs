@@ -6,6 +6,7 @@ pub mod archive;
 pub mod bout;
 pub mod canary;
 pub mod certificate;
+pub mod clocks;
 pub mod drf;
 pub mod home;
 mod itself;

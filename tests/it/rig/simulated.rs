@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use chainfill::clock::{Clock as _, SystemClock};
 use chainfill::domain::candle::Candle;
+use chainfill::domain::moment::Moment;
 use chainfill::vendor::Vendor;
 use chainfill::vendor::server::Server;
 use chainfill::vendor::settings::Settings;
@@ -24,6 +25,12 @@ pub struct Simulated {
 impl Simulated {
     /// Starts one on a free port.
     pub fn start(settings: Settings) -> Simulated {
+        let clock = SystemClock::start();
+        Simulated::start_at(settings, move || clock.now())
+    }
+
+    /// Starts one in a world with that time.
+    pub fn start_at(settings: Settings, now: impl Fn() -> Moment + Send + Sync + 'static) -> Simulated {
         let vendor = Arc::new(Mutex::new(Vendor::new(settings)));
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
@@ -31,9 +38,8 @@ impl Simulated {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let clock = SystemClock::start();
                 let any = SocketAddr::from(([127, 0, 0, 1], 0));
-                let server = Server::bind(any, its_vendor, move || clock.now()).await.unwrap();
+                let server = Server::bind(any, its_vendor, now).await.unwrap();
                 tell.send(server.url()).unwrap();
                 let _ = stopped.await;
                 server.stop().await;
