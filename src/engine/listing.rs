@@ -121,19 +121,13 @@ impl Run {
         if !matches!(fault, Fault::Refused { .. }) {
             return false;
         }
+        // Only a year that brings names will prove it: the refusal may be an accident. So may that of a year: it is
+        // asked for again before anybody believes that the list without one is whole (T11).
+        if ask != ListingAsk::All || self.ability.listing_by_year != Proven::Unknown {
+            return false;
+        }
         listing.requests += 1;
-        match ask {
-            // Only a year that brings names will prove it: the refusal may be an accident.
-            ListingAsk::All if self.ability.listing_by_year == Proven::Unknown => {
-                listing.left = all_years(self.ports.clock.now().date().year());
-            }
-            // The vendor has no such year; the list that came without one is whole.
-            ListingAsk::Year(_) if std::mem::take(&mut listing.probing) => self.ability.listing_by_year = Proven::No,
-            _ => return false,
-        }
-        if self.ability.listing_by_year != Proven::Unknown {
-            self.batch.ability = Some(self.ability.clone());
-        }
+        listing.left = all_years(self.ports.clock.now().date().year());
         self.ask_listing();
         true
     }

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
 /// Longest shift of the decimal point that an exponent may ask for.
-const EXPONENT_MAX: i32 = 40;
+const EXPONENT_MAX: u32 = 40;
 
 /// Bytes of a number that surely fits into 64 bits.
 const SHORT_BYTES_MAX: usize = 18;
@@ -64,7 +64,7 @@ fn short(text: &str) -> Option<Decimal> {
 
 fn long(text: &str) -> Option<Decimal> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok().filter(|e| e.abs() <= EXPONENT_MAX)?),
+        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok().filter(|e| e.unsigned_abs() <= EXPONENT_MAX)?),
         None => (text, 0),
     };
     let (minus, digits) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
@@ -87,7 +87,7 @@ fn shifted(whole: &str, fraction: &str, exponent: i32) -> String {
     let point = i32::try_from(whole.len()).unwrap_or(i32::MAX).saturating_add(exponent);
     let length = i32::try_from(digits.len()).unwrap_or(i32::MAX);
     if point <= 0 {
-        let zeros = usize::try_from(-point).unwrap_or(0);
+        let zeros = usize::try_from(point.unsigned_abs()).unwrap_or(0);
         let fraction = digits.trim_end_matches('0');
         format!("0.{}{}", "0".repeat(zeros), if fraction.is_empty() { "0" } else { fraction })
     } else if point >= length {
@@ -128,6 +128,8 @@ mod tests {
         assert_eq!(read("null"), Ok(None));
         for json in [
             "1e400",
+            "1.7e-2147483648",
+            "1.7e2147483647",
             "\"NaN\"",
             "\"Infinity\"",
             "\"\"",

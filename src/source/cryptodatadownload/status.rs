@@ -50,8 +50,8 @@ fn seconds(text: &str) -> Option<i64> {
         return None;
     }
     // More digits than a number holds is longer than any bound.
-    let whole: i64 = whole.parse().unwrap_or(i64::MAX - 1);
-    Some(whole + i64::from(fraction.bytes().any(|b| b != b'0')))
+    let whole: i64 = whole.parse().unwrap_or(i64::MAX);
+    Some(whole.saturating_add(i64::from(fraction.bytes().any(|b| b != b'0'))))
 }
 
 fn until_date(text: &str, date: Option<&str>) -> Option<i64> {

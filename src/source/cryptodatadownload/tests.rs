@@ -170,6 +170,7 @@ fn a_wait_is_read_from_the_header_or_the_text_in_any_language() {
         (Some("soon"), None),
         (Some("1e9"), None),
         (Some("1000000000"), Some(86_400)),
+        (Some("9223372036854775807.5"), Some(86_400)),
         (Some("99999999999999999999999"), Some(86_400)),
         (Some("Sun, 23 Nov 2036 12:00:00 GMT"), Some(86_400)),
         (None, None),

@@ -2,7 +2,7 @@
 
 use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
-use chainfill::vendor::{Face, Settings};
+use chainfill::vendor::{Face, ListingFace, Settings};
 
 use crate::rig::world::{World, small};
 
@@ -93,6 +93,18 @@ async fn a_listing_that_is_refused_whatever_the_year_ends_the_run_with_its_reaso
     assert_eq!(report.ending, Ending::Vendor);
     assert!(report.words.contains("refuses every listing") && !report.words.contains(".."), "{}", report.words);
     assert_eq!(world.requests(), 1 + 5 * 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_year_that_is_refused_once_does_not_make_a_part_of_the_list_the_whole() {
+    // F-S8, F-T11: told the newest year only, it asks for another one, and that request meets an accident.
+    let settings = Settings { listing: ListingFace::NewestYear, face: Face::Expiry2026, ..small("BTC=300,ETH=300") };
+    let whole = World::new(settings.clone());
+    whole.backfill().await.unwrap();
+    let world = World::new(Settings { faults: "s8@2".parse().unwrap(), ..settings });
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    assert_eq!(world.requests(), whole.requests() + 1, "the refused one");
 }
 
 #[tokio::test(start_paused = true)]
