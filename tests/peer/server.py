@@ -5,11 +5,14 @@ from this peer is what DRF does and not what we believe that it does. `server.py
 """
 
 import argparse
+import ctypes
 import http.server
 import json
 import logging
 import os
 import shutil
+import signal
+import socket
 import sys
 import threading
 import time
@@ -41,6 +44,8 @@ def read_arguments():
     p.add_argument("--gzip", action="store_true", help="compress answers where the client takes that")
     p.add_argument("--threads", type=int, default=8,
                    help="DRF's counters race between threads, as they do in the field; 1 makes them exact")
+    p.add_argument("--processes", type=int, default=1,
+                   help="so many serve one port; each counts for itself, as with Django's own local cache")
     p.add_argument("--access", metavar="FILE", help="one JSON line a request")
     p.add_argument("--truth", metavar="FILE", help="one JSON line an option: its name and its bars, oldest first")
     p.add_argument("--leash", metavar="DIR", help="end when standard input ends, and remove DIR then")
@@ -224,6 +229,7 @@ class AccessLog:
                 "status": int(status.split()[0]),
                 "retry_after": dict(headers).get("Retry-After"),
                 "key_ok": environ.get("rig.key_ok", False),
+                "pid": os.getpid(),
             })
             with self.lock:
                 self.file.write(line + "\n")
@@ -266,7 +272,25 @@ def follow_leash(folder):
     os._exit(0)
 
 
+def multiply(processes):
+    """So many processes less one beside this one, which end with it."""
+    parent = os.getpid()
+    for _ in range(processes - 1):
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            if os.getppid() != parent:
+                os._exit(0)
+            return False
+    return True
+
+
 def main():
+    listener = socket.create_server(("127.0.0.1", ARGS.port), backlog=1024)
+    port = listener.getsockname()[1]
+    if not multiply(ARGS.processes):
+        waitress.serve(AccessLog(get_wsgi_application(), ARGS.access), sockets=[listener], threads=ARGS.threads,
+                       connection_limit=1000, channel_timeout=3600)
+        return
     if ARGS.leash:
         threading.Thread(target=follow_leash, args=[ARGS.leash], daemon=True).start()
     if ARGS.truth:
@@ -274,10 +298,10 @@ def main():
     app = AccessLog(get_wsgi_application(), ARGS.access)
     control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Control)
     threading.Thread(target=control.serve_forever, daemon=True).start()
-    server = waitress.create_server(app, host="127.0.0.1", port=ARGS.port, threads=ARGS.threads,
-                                    connection_limit=1000, channel_timeout=3600)
+    server = waitress.create_server(app, sockets=[listener], threads=ARGS.threads, connection_limit=1000,
+                                    channel_timeout=3600)
     print(f"control {control.server_port}", flush=True)
-    print(f"listening {server.effective_port}", flush=True)
+    print(f"listening {port}", flush=True)
     server.run()
 
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{LISTING, assert_whole, backfill};
 use crate::rig::archive::Archive;
+use crate::rig::clocks::Clocks;
 use crate::rig::drf::{Access, Drf};
 use crate::rig::program::Desk;
 
@@ -157,4 +158,36 @@ fn two_limits_at_once_are_both_kept() {
     assert_whole(&desk, &drf);
     // The quota that was learned first is trusted: the other limit is met with four requests under way.
     assert_never_early(&drf.accesses(), 3);
+}
+
+#[test]
+fn a_vendor_whose_processes_count_each_for_itself_is_waited_for() {
+    // F-T6: what one process refuses another one lets through; the slower count is the one that is kept.
+    let args = ["--threads", "1", "--processes", "3", "--options", "40", "--throttle", "10/2s"];
+    let drf = Drf::start(&args);
+    let desk = Desk::new();
+    backfill(&desk, &drf).args(&["--query", "symbol", "--concurrency", "12"]).ends_with(0);
+    assert_whole(&desk, &drf);
+    let accesses = drf.accesses();
+    let served: std::collections::BTreeSet<u32> = accesses.iter().map(|access| access.pid).collect();
+    assert!(served.len() > 1, "one process had all the connections: nothing was tried");
+    assert_never_early(&accesses, 11);
+}
+
+#[test]
+fn a_vendor_whose_clock_is_set_back_says_a_longer_wait_and_is_heard() {
+    // F-C2, F-C4: Django counts by its wall clock; what it let through then lies in its future.
+    let Some(mut clocks) = Clocks::new() else { return };
+    let drf = Drf::start_on(&["--threads", "1", "--options", "30", "--throttle", "20/2s"], &clocks);
+    let desk = Desk::new();
+    let mut running = backfill(&desk, &drf).args(&["--query", "symbol"]).spawn();
+    running.until("the limit", || drf.accesses().iter().any(|access| access.status == 429));
+    clocks.step(-4_000);
+    let ended = running.wait().expect_code(0);
+    assert_whole(&desk, &drf);
+    let refused: Vec<Access> = drf.accesses().into_iter().filter(|access| access.status == 429).collect();
+    assert!((1..=3).contains(&refused.len()), "{refused:?}");
+    let longest_s = refused.iter().filter_map(|access| access.retry_after.as_ref()?.parse::<i64>().ok()).max();
+    assert!(longest_s > Some(2), "the clock was set back after the wait was over: {refused:?}");
+    assert!(ended.said().contains("Must wait"), "{}", ended.said());
 }

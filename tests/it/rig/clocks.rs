@@ -47,9 +47,17 @@ impl Clocks {
 
     /// A program on this machine.
     pub fn over<'a>(&self, program: Program<'a>) -> Program<'a> {
+        self.variables().iter().fold(program, |program, (name, value)| program.env(name, value))
+    }
+
+    /// What a program's environment must hold to be on this machine.
+    pub fn variables(&self) -> [(&'static str, String); 3] {
         let path = |name: &str| self.file(name).display().to_string();
-        let program = program.env("LD_PRELOAD", &path("shim.so")).env("CHAINFILL_SHIM_CLOCKS", &path("clocks"));
-        program.env("CHAINFILL_SHIM_BOOT", &path("boot"))
+        [
+            ("LD_PRELOAD", path("shim.so")),
+            ("CHAINFILL_SHIM_CLOCKS", path("clocks")),
+            ("CHAINFILL_SHIM_BOOT", path("boot")),
+        ]
     }
 
     /// The world's time, for the vendor.

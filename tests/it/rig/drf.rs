@@ -10,6 +10,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use super::clocks::Clocks;
+
 /// The key that the server takes.
 pub const KEY: &str = "rig-key-0123456789abcdef";
 
@@ -36,6 +38,8 @@ pub struct Access {
     pub retry_after: Option<String>,
     /// Whether it carried the right key.
     pub key_ok: bool,
+    /// The process that answered.
+    pub pid: u32,
 }
 
 /// A bar as the server has it: date, opening in Unix milliseconds, open, high, low, close, volume.
@@ -45,6 +49,15 @@ pub struct TrueBar(pub String, pub i64, pub String, pub String, pub String, pub 
 impl Drf {
     /// Starts it with arguments of `tests/peer/server.py`, such as `["--face", "expiry", "--throttle", "20/3s"]`.
     pub fn start<S: AsRef<str>>(args: &[S]) -> Drf {
+        Drf::start_with(args, &[])
+    }
+
+    /// The same on a machine whose clock a test moves.
+    pub fn start_on<S: AsRef<str>>(args: &[S], clocks: &Clocks) -> Drf {
+        Drf::start_with(args, &clocks.variables())
+    }
+
+    fn start_with<S: AsRef<str>>(args: &[S], variables: &[(&str, String)]) -> Drf {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join(".venv/bin/python");
         assert!(python.exists(), "there is no Django in .venv: run scripts/prepare, which makes it once");
@@ -59,6 +72,7 @@ impl Drf {
             .arg(dir.path().join("truth.jsonl"))
             .arg("--leash")
             .arg(dir.path())
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
