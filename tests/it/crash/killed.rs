@@ -23,6 +23,9 @@ const KILLS_AN_ARCHIVE: u64 = 50;
 /// A kill comes at the latest so long after the start: most archives are far from complete by then.
 const ALIVE_MS_MAX: u64 = 500;
 
+/// The last run of an archive may take so long: a refusal by chance can teach it a pace of some requests a second.
+const ALONE_S_MAX: u64 = 600;
+
 /// Exit code: some options need attention.
 const ATTENTION: i32 = 3;
 
@@ -115,5 +118,5 @@ fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, k
 
 fn backfill<'a>(archive: &Archive<'_>, desk: &'a Desk, vendor: &Simulated) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &archive.url()];
-    desk.chainfill(&args).key("simulated-key").deadline_s(120)
+    desk.chainfill(&args).key("simulated-key").deadline_s(ALONE_S_MAX)
 }
