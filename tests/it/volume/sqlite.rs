@@ -213,7 +213,7 @@ fn filled_and_freed_at_random_and_killed_between_nothing_is_lost() {
     let mut rng = bout.rng();
     while bout.left() > 0 {
         let settings = Settings { seed: rng.u64(..), latency_ms: 3, ..small("BTC=300,ETH=200") };
-        let Some(scene) = Scene::of(16 << 20, settings) else { return bout.done(bout.left()) };
+        let Some(scene) = Scene::of(16 << 20, settings) else { return };
         let (mut fills, fills_max) = (0, bout.left().min(FILLS_AN_ARCHIVE));
         let mut running = scene.backfill().spawn();
         let ended = loop {
@@ -256,7 +256,7 @@ fn filled_and_freed_at_random_and_killed_between_nothing_is_lost() {
         };
         let loss = scene.is_complete(&ended);
         println!("{fills} fills, {} requests; {loss:?}", scene.vendor.requests());
-        bout.done(fills.max(1));
+        bout.done(fills);
         bout.lost(loss.sum());
         assert_eq!(loss, Loss::default());
     }
