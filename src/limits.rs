@@ -189,6 +189,9 @@ pub const OPTION_BYTES_STORED: u64 = 1_000;
 /// See [`ROW_BYTES_STORED`].
 pub const ROWS_OPTION_TYPICAL: u64 = 15;
 
+/// Below so much room on the store's disk `status` worries about a run (B11): a commit may take some hundred kilobytes.
+pub const ROOM_BYTES_MIN: u64 = 256 << 10;
+
 /// Pause between two tries to reach a store that went away, first and longest (B3).
 pub const STORE_RETRY_MS_FIRST: u64 = 250;
 /// See [`STORE_RETRY_MS_FIRST`].
@@ -242,6 +245,14 @@ pub const SQLITE_SYNC_MS: i64 = 100;
 
 /// Pages of SQLite's log after which it is folded into the file: 16 MB.
 pub const SQLITE_CHECKPOINT_PAGES: i64 = 4_000;
+
+/// The log is folded at the latest when it has one part in so many of the room on its disk, and not below so many pages
+/// of this size, which is SQLite's own (B11).
+pub const SQLITE_LOG_SHARE: u64 = 8;
+/// See [`SQLITE_LOG_SHARE`].
+pub const SQLITE_CHECKPOINT_PAGES_MIN: i64 = 64;
+/// See [`SQLITE_LOG_SHARE`].
+pub const SQLITE_PAGE_BYTES: u64 = 4_096;
 
 /// How long answers are gathered for one commit while others are on their way.
 pub const GATHER_MS: i64 = 3;

@@ -42,6 +42,7 @@ pub async fn page(store: &Arc<dyn Outside>, from: &Vantage) -> Result<StatusPage
         open: glance.open,
         retriable: retriable(&glance),
         bytes: glance.bytes,
+        room_bytes: glance.room_bytes,
         requests: glance.requests,
         progress: glance.run.as_ref().and_then(|run| progress(run, from)),
         throttle: explain(&glance, from.now),

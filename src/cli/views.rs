@@ -1,7 +1,7 @@
 //! Which views a run gets: the live one on a terminal, else lines; and the log.
 
 use std::fs::{self, OpenOptions};
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::path::Path;
 
 use indicatif::ProgressDrawTarget;
@@ -58,13 +58,29 @@ pub(super) fn views(common: &Common, tz: &TimeZone) -> Result<Views, Failure> {
     }
     if common.log_file != Path::new("-") {
         let form = if common.log_format == LogFormat::Json { Form::Json } else { Form::Text };
-        let file = log_file(&common.log_file).map_err(|error| {
-            Failure::usage(&format!("--log-file {}: {error}", common.log_file.display()))
-                .hint("--log-file - writes none")
-        })?;
-        views.push(Box::new(Lines::new(Box::new(file), form, tz.clone())));
+        let name = common.log_file.display().to_string();
+        match log_file(&common.log_file) {
+            Ok(file) => {
+                let beside = beside.clone();
+                let lines = Lines::new(Box::new(file), form, tz.clone());
+                views.push(Box::new(lines.when_lost(move |why| note(beside.as_ref(), &no_log(&name, why)))));
+            }
+            // A log is no reason not to run (B12).
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                note(beside.as_ref(), &format!("the log {name} cannot be made: {error}; the run goes on without one"));
+            }
+            Err(error) => {
+                let failure = Failure::usage(&format!("--log-file {name}: {error}"));
+                return Err(failure.hint("--log-file - writes none"));
+            }
+        }
     }
     Ok(Views { all: views, beside })
+}
+
+/// Lines of the log begin to be lost.
+fn no_log(name: &str, why: &str) -> String {
+    format!("the log {name} cannot be written: {why}; the run goes on, and its log when there is room")
 }
 
 /// Whoever sets this variable wants the title left alone.

@@ -142,6 +142,9 @@ pub enum Event {
     StoreAway {
         /// What happened.
         why: String,
+        /// About what the rest of the archive takes, where only room is missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        needs_bytes: Option<u64>,
     },
     /// It can be reached again.
     StoreBack,

@@ -7,9 +7,10 @@ use super::forecast::span_words;
 use super::moment::Moment;
 use super::outlook::Rate;
 use super::progress::{Phase, Progress, Wait};
+use super::room;
 use super::run::Ending;
 use super::tally::Tally;
-use crate::limits::{AWAY_WORRY_MS, FAILURES_WORRY, LEASE_MS, SILENCE_MS_MAX, STALLED_MS_MAX};
+use crate::limits::{AWAY_WORRY_MS, FAILURES_WORRY, LEASE_MS, ROOM_BYTES_MIN, SILENCE_MS_MAX, STALLED_MS_MAX};
 
 /// Whether to worry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +37,8 @@ pub struct Sight<'a> {
     pub total: &'a Tally,
     /// Options that a run would ask for now.
     pub open: u64,
+    /// Room that is left on the store's disk, where that can be seen from here.
+    pub room_bytes: Option<u64>,
 }
 
 /// The last run on a store.
@@ -101,6 +104,10 @@ pub fn verdict(sight: Sight<'_>, now: Moment, tz: &TimeZone) -> (Health, String)
 }
 
 fn running(run: &LastRun, sight: Sight<'_>, now: Moment, tz: &TimeZone) -> (Health, String) {
+    // A run can write nothing of this into a full disk, and what it wrote before says that all is well (B11).
+    if sight.open > 0 && sight.room_bytes.is_some_and(|bytes| bytes < ROOM_BYTES_MIN) {
+        return (Health::Worry, no_room(room::needed_bytes(sight.open, sight.total.stored, sight.total.rows)));
+    }
     if run.beat_age_ms >= SILENCE_MS_MAX {
         let words = format!(
             "process {} on host {} lives, but gave no sign of life for {}; it may be stopped, or its store away.",
@@ -126,6 +133,7 @@ pub fn working(progress: &Progress, now: Moment, tz: &TimeZone) -> (Health, Stri
         Phase::VendorDown => {
             (away, format!("the vendor does not answer since {}; it is asked again and again{last}.", since()))
         }
+        Phase::StoreAway if let Some(bytes) = progress.needs_bytes => (Health::Worry, no_room(bytes)),
         Phase::StoreAway => {
             (away, format!("the store cannot be reached since {}; nothing is sent meanwhile{last}.", since()))
         }
@@ -155,6 +163,10 @@ pub fn working(progress: &Progress, now: Moment, tz: &TimeZone) -> (Health, Stri
         },
         Phase::Starting | Phase::Listing | Phase::Fetching => fetching(progress, &last, now),
     }
+}
+
+fn no_room(needed_bytes: u64) -> String {
+    format!("the store's disk is full, and nothing is sent meanwhile; {}.", room::words(needed_bytes))
 }
 
 fn fetching(progress: &Progress, last: &str, now: Moment) -> (Health, String) {

@@ -69,11 +69,15 @@ fn waiting(now: Moment, wait_s: i64) -> Progress {
 
 fn say(run: &LastRun, progress: &Progress, now: Moment) -> (Health, String) {
     let total = total(6_258, 0);
-    verdict(Sight { run: Some(run), progress: Some(progress), total: &total, open: 6_258 }, now, &zone())
+    verdict(
+        Sight { run: Some(run), progress: Some(progress), total: &total, open: 6_258, room_bytes: None },
+        now,
+        &zone(),
+    )
 }
 
 fn rest(run: Option<&LastRun>, total: &Tally, open: u64) -> (Health, String) {
-    verdict(Sight { run, progress: None, total, open }, START + 2 * HOUR_MS, &zone())
+    verdict(Sight { run, progress: None, total, open, room_bytes: None }, START + 2 * HOUR_MS, &zone())
 }
 
 const LATER: Moment = Moment(START.0 + 100 * SECOND_MS);
@@ -128,6 +132,24 @@ fn do_worry_if_the_process_is_there_but_dumb() {
     assert_eq!(say(&silent(SILENCE_MS_MAX - 1), &fetching(LATER), LATER).0, Health::Fine);
     let (health, words) = say(&silent(SILENCE_MS_MAX), &fetching(LATER), LATER);
     assert!(health == Health::Worry && words.contains("gave no sign of life for 2 min"), "{words}");
+}
+
+#[test]
+fn do_worry_at_once_if_the_stores_disk_is_full() {
+    // F-B11: seen from outside, because the run can write nothing of it; and told by the run where it could.
+    let (run, total, fetching) = (run(), total(6_258, 0), fetching(LATER));
+    let seen = |room_bytes, open| {
+        let sight = Sight { run: Some(&run), progress: Some(&fetching), total: &total, open, room_bytes };
+        verdict(sight, LATER, &zone())
+    };
+    assert_eq!(seen(Some(ROOM_BYTES_MIN), 6_258).0, Health::Fine);
+    assert_eq!(seen(Some(0), 0).0, Health::Fine, "nothing is left that needs room");
+    let words = "Worry: the store's disk is full, and nothing is sent meanwhile; what is left needs about 46 MB; it goes on \
+                 by itself when there is room.";
+    assert_eq!(seen(Some(ROOM_BYTES_MIN - 1), 6_258), (Health::Worry, words.into()));
+    let needs_bytes = Some(45_500_000);
+    let away = Progress { phase: Phase::StoreAway, phase_since: LATER, needs_bytes, ..fetching.clone() };
+    assert_eq!(working(&away, LATER, &zone()), (Health::Worry, words["Worry: ".len()..].into()));
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod progress;
 pub mod proof;
 pub mod pulse;
+pub mod room;
 pub mod run;
 pub mod tail;
 pub mod tally;

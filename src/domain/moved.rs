@@ -46,6 +46,7 @@ impl Progress {
             blocked: _,
             failures_in_row: _,
             window_used: _,
+            needs_bytes: _,
             ending: _,
             passed: _,
         } = &mut self;

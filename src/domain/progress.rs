@@ -94,6 +94,9 @@ pub struct Progress {
     pub tail: Tail,
     /// What was said of the finish, oldest first.
     pub forecasts: Vec<Said>,
+    /// About what the rest of the archive takes, while the store's disk has no room for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_bytes: Option<u64>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// The milestone that the last event reached, so that every view tells it once.
@@ -261,6 +264,7 @@ impl Progress {
                 self.error(at, why);
             }
             Event::Up | Event::StoreBack => {
+                self.needs_bytes = self.needs_bytes.filter(|_| matches!(event, Event::Up));
                 self.working_since = at;
                 self.phase = self.working();
             }
@@ -270,8 +274,9 @@ impl Progress {
                     &format!("{empties} empty answers in a row; {known} is asked for to see whether that can be"),
                 );
             }
-            Event::StoreAway { why } => {
+            Event::StoreAway { why, needs_bytes } => {
                 self.phase = Phase::StoreAway;
+                self.needs_bytes = *needs_bytes;
                 self.error(at, why);
             }
             Event::Stopping { .. } => self.phase = Phase::Stopping,

@@ -106,7 +106,7 @@ mod tests {
             Passed { currency: super::super::instrument::Currency::stored("ETH"), percent: 25, options: 5, of: 20 };
         tail.reached(Moment(900), &passed);
         for at in [901, 902] {
-            tail.note(Moment(at), &Event::StoreAway { why: "gone".into() });
+            tail.note(Moment(at), &Event::StoreAway { why: "gone".into(), needs_bytes: None });
         }
         assert_eq!(tail.0.len(), TAIL_KEPT_MAX);
         assert_eq!(tail.0.last().map(|last| last.at), Some(Moment(902)), "the same again is one remark");

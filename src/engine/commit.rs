@@ -8,10 +8,8 @@ use super::flight::Departure;
 use crate::domain::event::{Event, OptionDone};
 use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
-use crate::limits::{
-    COMMIT_OPTIONS_MAX, GATHER_MS, OPTION_BYTES_STORED, ROW_BYTES_STORED, ROWS_OPTION_TYPICAL, STORE_AWAY_MS_MAX,
-    STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX,
-};
+use crate::domain::room;
+use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
 use crate::store::{Applied, Batch, Committed, StoreError};
 
 /// A batch on its way into the store.
@@ -22,6 +20,8 @@ pub(super) struct Committing {
     waiting: Option<(Batch, Moment)>,
     failures: u32,
     away_since: Option<Moment>,
+    /// Whether the store is there, and only its disk is full.
+    is_full: bool,
 }
 
 /// Waits for the store's answer; for ever where none is due.
@@ -37,7 +37,13 @@ impl Run {
     pub(super) fn start_commit(&mut self, now: Moment) {
         if let Some(committing) = &mut self.committing {
             if let Some((batch, _)) = committing.waiting.take_if(|(_, at)| *at <= now) {
-                committing.future = Some(commit(&self.ports, self.epoch, batch));
+                let word = committing.is_full.then(|| Batch {
+                    at: now,
+                    beat: true,
+                    progress: Some(self.feed.progress_json()),
+                    ..Batch::default()
+                });
+                committing.future = Some(commit(&self.ports, self.epoch, batch, word));
             }
             return;
         }
@@ -57,10 +63,11 @@ impl Run {
         }
         self.committing = Some(Committing {
             departures: std::mem::take(&mut self.departing),
-            future: Some(commit(&self.ports, self.epoch, batch)),
+            future: Some(commit(&self.ports, self.epoch, batch, None)),
             waiting: None,
             failures: 0,
             away_since: None,
+            is_full: false,
         });
     }
 
@@ -111,12 +118,14 @@ impl Run {
                 committing.failures += 1;
                 committing.future = None;
                 committing.waiting = Some((batch, now + i64::try_from(pause_ms).unwrap_or(i64::MAX)));
+                committing.is_full = matches!(error, StoreError::Full { .. });
+                let needs_bytes = committing.is_full.then(|| self.needed_bytes());
                 self.committing = Some(committing);
-                let why = match &error {
-                    StoreError::Full { .. } => format!("{error}; {}", self.room_words()),
-                    _ => error.to_string(),
+                let why = match needs_bytes {
+                    Some(bytes) => format!("{error}; {}", room::words(bytes)),
+                    None => error.to_string(),
                 };
-                self.tell(Event::StoreAway { why });
+                self.tell(Event::StoreAway { why, needs_bytes });
                 Ok(())
             }
             Err(error) => Err(error),
@@ -124,22 +133,23 @@ impl Run {
     }
 
     /// How much room is still needed, by what the options that are there take (B11).
-    fn room_words(&self) -> String {
+    fn needed_bytes(&self) -> u64 {
         let (stored, rows) = self
             .records
             .iter()
             .filter(|record| record.row_count > 0)
             .fold((0_u64, 0_u64), |sum, record| (sum.0 + 1, sum.1 + u64::from(record.row_count)));
-        let rows_each = rows.checked_div(stored).map_or(ROWS_OPTION_TYPICAL, |rows| rows.max(1));
-        let open = u64::try_from(self.scope.open_count()).unwrap_or(u64::MAX);
-        let bytes = open.saturating_mul(rows_each * ROW_BYTES_STORED + OPTION_BYTES_STORED);
-        let megabytes = bytes.div_ceil(1_000_000).max(1);
-        format!("what is left needs about {megabytes} MB; it goes on by itself when there is room")
+        room::needed_bytes(u64::try_from(self.scope.open_count()).unwrap_or(u64::MAX), stored, rows)
     }
 
     /// Whether the store failed last: then no request may be let go.
     pub(super) fn store_is_away(&self) -> bool {
         self.committing.as_ref().is_some_and(|committing| committing.away_since.is_some())
+    }
+
+    /// Whether only room is missing: then the store can be read, and orders be heard.
+    pub(super) fn store_is_full(&self) -> bool {
+        self.committing.as_ref().is_some_and(|committing| committing.away_since.is_some() && committing.is_full)
     }
 
     /// When a failed commit is tried again.
@@ -187,14 +197,21 @@ pub(super) fn retry_pause_ms(failures: u32) -> u64 {
     (STORE_RETRY_MS_FIRST << failures.min(10)).min(STORE_RETRY_MS_MAX)
 }
 
+/// Writes a batch. `word` is what is written in its place where the disk is full: the run's sign of life and what it
+/// waits for. So little finds room where a batch finds none, and without it `status` would call the run fine and another
+/// host would take it for dead.
 fn commit(
     ports: &super::Ports,
     epoch: crate::store::Epoch,
     batch: Batch,
+    word: Option<Batch>,
 ) -> BoxFuture<'static, (Batch, Result<Committed, StoreError>)> {
     let store = ports.store.clone();
     async move {
         let result = store.commit(epoch, &batch).await;
+        if let (Err(StoreError::Full { .. }), Some(word)) = (&result, word) {
+            let _ = store.commit(epoch, &word).await; // no room for it either: the next look at the batch says so
+        }
         (batch, result)
     }
     .boxed()

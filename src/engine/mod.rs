@@ -359,6 +359,7 @@ impl Run {
                 | Event::Resumed
                 | Event::Down { .. }
                 | Event::Up
+                | Event::StoreBack
                 | Event::Paused
                 | Event::Unpaused
                 | Event::Paced { .. }

@@ -22,10 +22,13 @@ impl Run {
         }
         // Moved on whatever comes of it: a look that is overdue would wake the loop each millisecond.
         self.control_at = now + CONTROL_MS;
-        if self.orders.is_some() || self.store_is_away() {
+        let is_full = self.store_is_full();
+        if self.orders.is_some() || (self.store_is_away() && !is_full) {
             return;
         }
-        let (store, epoch, followed) = (self.ports.store.clone(), self.epoch, self.followed.clone());
+        // On a full disk nothing can be marked, and an order to stop is heard all the same (B11).
+        let followed = if is_full { Vec::new() } else { self.followed.clone() };
+        let (store, epoch) = (self.ports.store.clone(), self.epoch);
         self.orders = Some(Box::pin(async move { store.take_orders(epoch, &followed).await }));
     }
 
@@ -33,12 +36,14 @@ impl Run {
     /// what it did not say it says at the next look.
     pub(super) fn obey(&mut self, orders: Heard) {
         let Ok(orders) = orders else { return };
-        // The store knows of those that were followed before; what it returns now are others.
-        self.followed = orders.iter().map(|(id, _)| *id).collect();
-        if !orders.is_empty() {
+        // The store knows of those that were marked; what it returns now are others, or could not be marked.
+        let before = std::mem::replace(&mut self.followed, orders.iter().map(|(id, _)| *id).collect());
+        let news: Vec<Order> =
+            orders.into_iter().filter(|(id, _)| !before.contains(id)).map(|(_, order)| order).collect();
+        if !news.is_empty() && !self.store_is_full() {
             self.control_at = self.now(); // who waits for it hears at once that it was followed
         }
-        for (_, order) in orders {
+        for order in news {
             match order {
                 Order::Stop => self.stop(Stop::by_request("chainfill stop")),
                 Order::Pause => self.pause(),

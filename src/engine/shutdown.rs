@@ -118,7 +118,9 @@ impl Run {
         loop {
             match self.ports.store.end(self.epoch, end).await {
                 Err(StoreError::Away { .. } | StoreError::Full { .. }) if end.at.until_ms(self.now()) < patience_ms => {
-                    tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures))).await;
+                    // The last try comes before whoever asked for the end takes it by force, and no reason is heard.
+                    let left_ms = (patience_ms - end.at.until_ms(self.now())).unsigned_abs();
+                    tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures).min(left_ms))).await;
                     failures += 1;
                 }
                 result => return result,

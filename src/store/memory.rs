@@ -216,6 +216,7 @@ impl Outside for MemoryStore {
             ability: tables.ability.clone(),
             listing: tables.newest_listing(),
             bytes: 0,
+            room_bytes: None,
             requests: tables.attempts.values().filter(unsent).count() as u64,
         })
     }

@@ -254,6 +254,8 @@ pub struct Glance {
     pub listing: Option<ListingRow>,
     /// Size of the candle table, indexes included; of the file in SQLite.
     pub bytes: u64,
+    /// Room that is left on its disk; `None` where that is not this machine's to know.
+    pub room_bytes: Option<u64>,
     /// Requests that ever left.
     pub requests: u64,
     /// Options that a run would ask for now: those that are pending, and those that can bring news again.

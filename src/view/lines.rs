@@ -13,7 +13,7 @@
 //! [`Event`]. Times are RFC 3339 in UTC with milliseconds, spans end in `_ms` or `_s`. A request that leaves has no
 //! line of its own: its `answered` says all of it.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -47,33 +47,29 @@ pub enum Level {
     Summary,
 }
 
+/// Says once why lines are lost.
+type Tell = Box<dyn FnOnce(&str) + Send>;
+
 /// Writes a line for each event.
 pub struct Lines {
     out: Box<dyn Write + Send>,
     form: Form,
     level: Level,
     tz: TimeZone,
-    lost: Lost,
+    /// Told once, with the reason, when lines begin to be lost.
+    when_lost: Option<Tell>,
+    /// Whether the last line was cut by a disk that had no room for the rest.
+    torn: bool,
     counted: u64,
     /// The last second's stamp: thousands of lines share it.
     stamp: (i64, String),
 }
 
-/// Why lines are lost, if they are. Shared with whoever wants to tell it.
-#[derive(Clone, Debug, Default)]
-pub struct Lost(std::sync::Arc<std::sync::OnceLock<String>>);
-
-impl Lost {
-    /// The first error; `None` while all lines were written.
-    pub fn why(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
-    }
-}
-
 impl Lines {
     /// Lines of that form, with times in that zone.
     pub fn new(out: Box<dyn Write + Send>, form: Form, tz: TimeZone) -> Lines {
-        Lines { out, form, level: Level::All, tz, lost: Lost::default(), counted: 0, stamp: (i64::MIN, String::new()) }
+        let (level, stamp) = (Level::All, (i64::MIN, String::new()));
+        Lines { out, form, level, tz, when_lost: None, torn: false, counted: 0, stamp }
     }
 
     /// The same, but only so much is told.
@@ -82,9 +78,10 @@ impl Lines {
         Lines { level, ..self }
     }
 
-    /// Tells later, when the lines themselves are with the run, whether any were lost (B12).
-    pub fn lost(&self) -> Lost {
-        self.lost.clone()
+    /// The same, and somebody is told where lines are lost, who would else look for them in vain (B12).
+    #[must_use]
+    pub fn when_lost(self, tell: impl FnOnce(&str) + Send + 'static) -> Lines {
+        Lines { when_lost: Some(Box::new(tell)), ..self }
     }
 
     fn text(&mut self, at: Moment, event: &Event, progress: &Progress) {
@@ -135,12 +132,36 @@ impl Lines {
         self.write(&line);
     }
 
-    /// A broken pipe or a full disk must not end a run of twenty hours: the first error is kept, the lines after it
+    /// A broken pipe or a full disk must not end a run of twenty hours: the first error is told, the lines after it
     /// are tried all the same, because a disk may have room again (P5, B12).
     fn write(&mut self, line: &str) {
-        if let Err(error) = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()) {
-            let _ = self.lost.0.set(error.to_string()); // the first one says why; those after it say the same
+        let written = if self.torn {
+            self.put(b"\n").and_then(|()| self.put(line.as_bytes()))
+        } else {
+            self.put(line.as_bytes())
+        };
+        if let Err(error) = written.and_then(|()| self.out.flush())
+            && let Some(tell) = self.when_lost.take()
+        {
+            tell(&error.to_string());
         }
+    }
+
+    /// Writes all of it, and remembers where a line was cut: the next one must not be glued to it.
+    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.out.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    let (written, rest) = bytes.split_at(count.min(bytes.len()));
+                    self.torn = written.last() != Some(&b'\n');
+                    bytes = rest;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

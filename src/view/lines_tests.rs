@@ -121,7 +121,7 @@ fn story() -> Vec<Event> {
         Event::Doubted { empties: 8, known: "ETH-10APR24-2900-P".into() },
         Event::Settled { believed: true, empties: 8 },
         Event::Settled { believed: false, empties: 8 },
-        Event::StoreAway { why: "connection refused".into() },
+        Event::StoreAway { why: "connection refused".into(), needs_bytes: None },
         Event::StoreBack,
         Event::Stopping { why: "a signal".into() },
         Event::Ended {
@@ -138,14 +138,14 @@ fn zone() -> TimeZone {
 
 fn told(form: Form, level: Level, events: &[Event]) -> String {
     let paper = Paper::default();
-    let mut lines = Lines::new(Box::new(paper.clone()), form, zone()).at_level(level);
+    let lines = Lines::new(Box::new(paper.clone()), form, zone()).when_lost(|why| panic!("lines are lost: {why}"));
+    let mut lines = lines.at_level(level);
     let mut progress = Progress::default();
     for (turn, event) in (0_i64..).zip(events) {
         let at = START + turn * 2 * SECOND_MS;
         progress.fold(at, event);
         lines.show(at, event, &progress);
     }
-    assert_eq!(lines.lost().why(), None);
     let written = paper.0.lock().unwrap().clone();
     String::from_utf8(written).unwrap()
 }
@@ -246,11 +246,19 @@ fn hostile_words_stay_one_line_of_text() {
     assert_eq!(text.lines().take_while(|line| !line.ends_with("Summary")).count(), 3);
 }
 
-struct Full;
+/// A disk with room for so many bytes, then for none, then for all.
+struct Small {
+    room: Arc<Mutex<usize>>,
+    written: Arc<Mutex<Vec<u8>>>,
+}
 
-impl Write for Full {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::StorageFull.into())
+impl Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut room = self.room.lock().unwrap();
+        let count = bytes.len().min(*room);
+        *room -= count;
+        self.written.lock().unwrap().extend_from_slice(&bytes[..count]);
+        if count == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(count) }
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
@@ -258,14 +266,30 @@ impl Write for Full {
 }
 
 #[test]
-fn a_full_disk_silences_the_log_and_the_run_goes_on() {
+fn a_full_disk_silences_the_log_once_told_and_the_run_goes_on() {
     // F-B12, F-P5
-    let mut lines = Lines::new(Box::new(Full), Form::Text, zone());
-    let lost = lines.lost();
-    assert_eq!(lost.why(), None);
+    let (room, written) = (Arc::new(Mutex::new(30)), Arc::default());
+    let (told, telling) = (Arc::new(Mutex::new(Vec::new())), Arc::clone(&room));
+    let out = Small { room: Arc::clone(&room), written: Arc::clone(&written) };
+    let hears = Arc::clone(&told);
+    let mut lines =
+        Lines::new(Box::new(out), Form::Text, zone()).when_lost(move |why| hears.lock().unwrap().push(why.to_owned()));
     let progress = Progress::default();
-    for event in story() {
-        lines.show(START, &event, &progress);
+    for _ in 0..2 {
+        lines.show(START, &Event::Resumed, &progress);
     }
-    assert_eq!(lost.why(), Some("no storage space"));
+    assert_eq!(*told.lock().unwrap(), ["no storage space"]);
+    *telling.lock().unwrap() = usize::MAX;
+    for _ in 0..2 {
+        lines.show(START, &Event::Unpaused, &progress);
+    }
+    let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() == 3 && "2025-10-26T12:33:20+08:00 Resuming downloads".starts_with(lines[0]), "{text:?}");
+    assert!(
+        lines[1..]
+            .iter()
+            .all(|line| line.ends_with("Z Going on by request") || line.ends_with("+08:00 Going on by request")),
+        "{text:?}"
+    );
 }

@@ -48,6 +48,7 @@ fn waiting() -> StatusPage {
         tallies: vec![Tally { attention: 3, rows: 46_358, ..tally }],
         open: 5_038,
         bytes: 9_000_000,
+        room_bytes: None,
         requests: 4_123,
         run: Some(run()),
         progress: Some(progress),

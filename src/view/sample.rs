@@ -37,6 +37,7 @@ pub fn bare() -> StatusPage {
         retriable: 0,
         open: 0,
         bytes: 0,
+        room_bytes: None,
         requests: 0,
         run: None,
         progress: None,

@@ -28,6 +28,8 @@ pub struct StatusPage {
     pub retriable: u64,
     /// Size of the table.
     pub bytes: u64,
+    /// Room that is left on its disk, where that can be seen from here.
+    pub room_bytes: Option<u64>,
     /// Requests that ever left.
     pub requests: u64,
     /// The last run.
@@ -68,7 +70,8 @@ impl StatusPage {
     /// The verdict: health, and one sentence that begins with it.
     pub fn verdict(&self, now: Moment, tz: &TimeZone) -> (Health, String) {
         let total = Tally::total(&self.tallies);
-        let sight = Sight { run: self.run.as_ref(), progress: self.progress.as_ref(), total: &total, open: self.open };
+        let (run, progress) = (self.run.as_ref(), self.progress.as_ref());
+        let sight = Sight { run, progress, total: &total, open: self.open, room_bytes: self.room_bytes };
         health::verdict(sight, now, tz)
     }
 

@@ -68,6 +68,7 @@ fn waiting() -> StatusPage {
         tallies: vec![tally("ETH", 5_938), tally("BTC", 8_190), tally("BTC_USDC", 12), tally("XRP_USDC", 0)],
         open: 14_140,
         bytes: 52_349_999,
+        room_bytes: None,
         requests: 4_123,
         run: Some(run()),
         progress: Some(progress),

@@ -64,7 +64,10 @@ pub fn of(event: &Event, at: Moment, progress: &Progress, tz: &TimeZone) -> Opti
         Event::Settled { believed: false, empties } => {
             format!("The {empties} empty answers are not believed: their options are asked for again")
         }
-        Event::StoreAway { why } => format!("The store cannot be reached: {why}; nothing is sent until it can"),
+        Event::StoreAway { why, needs_bytes: None } => {
+            format!("The store cannot be reached: {why}; nothing is sent until it can")
+        }
+        Event::StoreAway { why, .. } => format!("Waiting for room: {why}; nothing is sent meanwhile"),
         Event::StoreBack => "The store can be reached again".to_owned(),
         Event::Paused => "Paused by request: nothing is sent until `chainfill resume`".to_owned(),
         Event::Unpaused => "Going on by request".to_owned(),

@@ -56,6 +56,7 @@ async fn page(world: &World, ending: Option<Ending>) -> (StatusPage, Moment) {
         retriable: 0,
         open: glance.open,
         bytes: glance.bytes,
+        room_bytes: None,
         requests: glance.requests,
         run: Some(run),
         progress,

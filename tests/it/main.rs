@@ -20,3 +20,4 @@ mod store_contract;
 mod supply;
 mod terminal;
 mod tidy;
+mod volume;

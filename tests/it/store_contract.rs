@@ -106,7 +106,7 @@ async fn shown(store: &dyn Store) -> String {
     for run in [&mut loaded.run, &mut glance.run].into_iter().flatten() {
         run.beat = Beat::Ago(0);
     }
-    glance.bytes = 0;
+    (glance.bytes, glance.room_bytes) = (0, None);
     format!("{loaded:?} {glance:?} {:?}", audited(store).await)
 }
 

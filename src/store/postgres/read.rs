@@ -129,6 +129,7 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
         ability,
         throttle,
         bytes: numbers.try_get::<_, i64>(2)?.unsigned_abs(),
+        room_bytes: None,
         requests: numbers.try_get::<_, i64>(1)?.unsigned_abs(),
     })
 }

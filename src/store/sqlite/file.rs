@@ -7,11 +7,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::room;
 use super::trouble::Trouble;
 use crate::domain::moment::Moment;
 use crate::limits::{
     SQLITE_BUSY_MS, SQLITE_CACHE_KIB, SQLITE_CHECKPOINT_PAGES, SQLITE_LOG_RETRY_MS, SQLITE_LOG_TRIES_MAX,
-    SQLITE_SYNC_MS, SQLITE_WAL_BYTES,
+    SQLITE_PAGE_BYTES, SQLITE_SYNC_MS, SQLITE_WAL_BYTES,
 };
 use crate::store::adoption::Style;
 use crate::store::{Mode, StoreError};
@@ -29,6 +30,8 @@ pub(super) struct File {
     synced_at: Option<Moment>,
     /// Whether commits wait for the disk, as the connection is set now; `None` where it was not set.
     waits: Option<bool>,
+    /// Pages at which the log is folded into the file, as the connection is set now.
+    log_pages: Option<i64>,
 }
 
 impl File {
@@ -43,7 +46,15 @@ impl File {
         let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         prepare(&connection)?;
         let identity = if mode == Mode::Write { identity(path) } else { None };
-        Ok(File { connection, path: path.to_owned(), style: Style::default(), identity, synced_at: None, waits: None })
+        Ok(File {
+            connection,
+            path: path.to_owned(),
+            style: Style::default(),
+            identity,
+            synced_at: None,
+            waits: None,
+            log_pages: None,
+        })
     }
 
     /// Sets the file up for one writer beside many readers.
@@ -56,9 +67,28 @@ impl File {
             ));
         }
         self.wait_for_disk(true)?;
-        self.connection.pragma_update(None, "wal_autocheckpoint", SQLITE_CHECKPOINT_PAGES)?;
-        self.connection.pragma_update(None, "journal_size_limit", SQLITE_WAL_BYTES)?;
+        self.bound_log()
+    }
+
+    /// Says how long the log beside the file may become. Only a change is said.
+    fn bound_log(&mut self) -> Result<(), Trouble> {
+        let pages = match room::left_bytes(&self.path) {
+            Some(left_bytes) => room::log_pages(left_bytes, self.log_bytes()),
+            None => SQLITE_CHECKPOINT_PAGES,
+        };
+        if self.log_pages != Some(pages) {
+            let kept_bytes = SQLITE_WAL_BYTES.min(pages.saturating_mul(SQLITE_PAGE_BYTES.cast_signed()) * 3 / 2);
+            self.connection.pragma_update(None, "wal_autocheckpoint", pages)?;
+            self.connection.pragma_update(None, "journal_size_limit", kept_bytes)?;
+            self.log_pages = Some(pages);
+        }
         Ok(())
+    }
+
+    fn log_bytes(&self) -> u64 {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        Path::new(&log).metadata().map_or(0, |metadata| metadata.len())
     }
 
     /// SQLite does not wait by itself for those who look at the file while it changes its way of writing.
@@ -103,7 +133,15 @@ impl File {
     ) -> Result<T, Trouble> {
         let due = self.synced_at.is_none_or(|synced| !(0..SQLITE_SYNC_MS).contains(&synced.until_ms(at)));
         self.wait_for_disk(due)?;
-        let result = self.write(work)?;
+        self.bound_log()?;
+        let result = self.write(work);
+        if let Err(Trouble::Sql(error)) = &result
+            && error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        {
+            // What stands in the log may find room in the file, and then its place is free for the next try.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+        let result = result?;
         if due {
             self.synced_at = Some(at);
         }

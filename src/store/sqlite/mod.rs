@@ -7,6 +7,7 @@ mod file;
 mod lease;
 mod outside;
 mod read;
+mod room;
 mod schema;
 mod thread;
 mod trouble;

@@ -1,10 +1,12 @@
 //! What is read at once: for a run, and for a person.
 
+use std::path::Path;
+
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::trouble::Trouble;
-use super::{candles, memory};
+use super::{candles, memory, room};
 use crate::domain::candle::Candle;
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
@@ -70,6 +72,7 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
         ability,
         listing: listing(connection)?,
         bytes: (pages * page_bytes).unsigned_abs(),
+        room_bytes: connection.path().and_then(|path| room::left_bytes(Path::new(path))),
         requests: requests.unsigned_abs(),
     })
 }

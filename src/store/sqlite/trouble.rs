@@ -1,6 +1,6 @@
 //! What SQLite's errors mean for a run.
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::store::StoreError;
 
@@ -42,6 +42,10 @@ impl Trouble {
             Trouble::Sql(error) => error,
         };
         let what = error.to_string();
+        // SQLite has a code of its own for a disk that has no room for the memory that it shares beside the file.
+        if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
+            return StoreError::Full { place, what: format!("{what} while its -shm file was made longer") };
+        }
         let mend = match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 return StoreError::Away { place, what: format!("another program keeps it locked ({what})") };
@@ -67,6 +71,8 @@ mod tests {
         // F-B11, F-B8
         let told = |code| Trouble::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)).at("x");
         assert!(matches!(told(rusqlite::ffi::SQLITE_FULL), StoreError::Full { .. }));
+        assert!(matches!(told(ffi::SQLITE_IOERR_SHMSIZE), StoreError::Full { .. }));
+        assert!(matches!(told(ffi::SQLITE_IOERR_READ), StoreError::Away { .. }));
         assert!(matches!(told(rusqlite::ffi::SQLITE_BUSY_SNAPSHOT), StoreError::Away { .. }));
         assert!(matches!(told(rusqlite::ffi::SQLITE_NOTADB), StoreError::Unfit { .. }));
         assert!(matches!(told(rusqlite::ffi::SQLITE_CORRUPT), StoreError::Unfit { .. }));

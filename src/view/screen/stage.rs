@@ -183,6 +183,7 @@ pub fn downloading() -> Screen {
         tallies: vec![tally("BTC", 8_850, 660, 3_095), tally("ETH", 8_679, 4_290, 59_078)],
         open: 12_529,
         bytes: 20_000_000,
+        room_bytes: None,
         requests: 4_123,
         run: Some(LastRun { beat_age_ms: 1_000, ..run() }),
         throttle: Explanation { quota: progress.quota.clone(), used: 435, next_at: None, reason: None },

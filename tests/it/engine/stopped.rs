@@ -12,6 +12,7 @@ use chainfill::domain::governor::Pace;
 use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionRecord;
 use chainfill::domain::moment::Moment;
+use chainfill::domain::progress::Progress;
 use chainfill::domain::run::Ending;
 use chainfill::store::{
     Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, MemoryStore, Order, Outside, RunEnd,
@@ -27,6 +28,8 @@ struct Shaky {
     commits: AtomicU32,
     away: std::ops::Range<u32>,
     after_writing: bool,
+    /// It is not away but has no room, and a sign of life finds some.
+    full: bool,
     /// One connection for all calls, given out in turn, as PostgreSQL's store has it; and how long a commit holds it.
     connection: tokio::sync::Mutex<()>,
     commit_ms: u64,
@@ -46,6 +49,7 @@ impl Shaky {
             commits,
             away: 0..0,
             after_writing: false,
+            full: false,
             connection,
             commit_ms: 0,
             ends_away: AtomicU32::new(0),
@@ -70,6 +74,12 @@ impl Store for Shaky {
         if self.after_writing {
             self.inner.commit(epoch, batch).await?;
         }
+        if self.full {
+            if batch.sent.is_empty() && batch.settled.is_empty() && batch.options.is_empty() {
+                return self.inner.commit(epoch, batch).await;
+            }
+            return Err(StoreError::Full { place: "memory:shaky".into(), what: "the disk is full".into() });
+        }
         Err(StoreError::Away { place: "memory:shaky".into(), what: "the connection was cut".into() })
     }
     async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
@@ -84,6 +94,9 @@ impl Store for Shaky {
     }
     async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError> {
         let _held = self.connection.lock().await;
+        if self.full && !followed.is_empty() {
+            return Err(StoreError::Full { place: "memory:shaky".into(), what: "the disk is full".into() });
+        }
         let orders = self.inner.take_orders(epoch, followed).await;
         if self.looks.fetch_add(1, Ordering::Relaxed) % 3 < self.looks_lost_of_3 {
             return Err(StoreError::Away { place: "memory:shaky".into(), what: "the answer was lost".into() });
@@ -144,6 +157,29 @@ async fn a_store_that_goes_away_is_waited_for_and_nothing_is_sent_meanwhile() {
         assert!(away < back && events[away..back].iter().all(|(_, event)| event != "Sent"));
         assert!(events[back].0.0 - events[away].0.0 > 1_000, "it waited ever longer");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_a_run_gives_signs_of_life_and_follows_each_order_once() {
+    // F-B11, F-I10, F-P4
+    let world = World::on(small("BTC=80"), Arc::new(Shaky { away: 20..u32::MAX, full: true, ..Shaky::new() }));
+    let epoch = world.begin().await.unwrap();
+    let orders = async {
+        let wait = |ms| tokio::time::sleep(Duration::from_millis(ms));
+        for order in [Order::Pause, Order::Resume, Order::Stop] {
+            wait(40_000).await;
+            let run = world.store.glance(world.clock.now()).await.unwrap().run.unwrap();
+            let progress: Progress = serde_json::from_str(run.progress.as_deref().unwrap()).unwrap();
+            assert!(progress.needs_bytes.is_some_and(|bytes| bytes > 60_000), "{progress:?}");
+            world.store.leave_order(&order, world.clock.now()).await.unwrap();
+        }
+    };
+    let (report, ()) = tokio::join!(world.work(epoch), orders);
+    assert_eq!(report.unwrap().ending, Ending::Stopped);
+    assert!(BEGIN.until_ms(world.clock.now()) < 120_000 + 2_000, "{:?}", world.clock.now());
+    let events = world.events.lock().unwrap();
+    let told = |name: &str| events.iter().filter(|(_, event)| event == name).count();
+    assert_eq!((told("Paused"), told("Unpaused"), told("StoreBack")), (1, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ pub mod proxy_postgres;
 pub mod simulated;
 pub mod strace;
 pub mod tmux;
+pub mod volume;
 pub mod world;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::certificate::Certificate;
 use super::home::Home;
+use super::volume::Volume;
 
 /// How long a server may take to come up or go down.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +32,8 @@ pub struct Postgres {
     databases: AtomicU32,
     programs: PathBuf,
     user: Option<(u32, u32)>,
+    /// What stands before the server's name, so that it sees a small file system.
+    inside: Vec<String>,
     home: Home,
 }
 
@@ -42,14 +45,31 @@ impl Postgres {
 
     /// A server with settings of postgresql.conf, such as `fsync=on` or `max_connections=20`.
     pub fn start_with(settings: &[&str]) -> Postgres {
+        Postgres::launch(settings, None)
+    }
+
+    /// A server that sees a small file system; its own files are elsewhere, but its log of what it writes is there
+    /// where that is wanted.
+    pub fn start_on(volume: &Volume, settings: &[&str], with_its_log: bool) -> Postgres {
+        Postgres::launch(settings, Some((volume, with_its_log)))
+    }
+
+    fn launch(settings: &[&str], on: Option<(&Volume, bool)>) -> Postgres {
         let programs = programs();
         let user = server_user();
         let home = Home::new("chainfill-pg-");
         give(home.path(), user);
         let data = home.path().join("data");
         copy(&template(&programs, user), &data);
+        if let Some((volume, true)) = on {
+            copy(&data.join("pg_wal"), &volume.seen("wal"));
+            fs::remove_dir_all(data.join("pg_wal")).expect("the log is moved");
+            std::os::unix::fs::symlink(volume.path().join("wal"), data.join("pg_wal")).expect("a link");
+        }
+        let inside = on.map_or_else(Vec::new, |(volume, _)| volume.inside(home.path()));
         let settings = settings.iter().map(|s| (*s).to_owned()).collect();
-        let mut pg = Postgres { server: None, port: 0, settings, databases: AtomicU32::new(0), programs, user, home };
+        let databases = AtomicU32::new(0);
+        let mut pg = Postgres { server: None, port: 0, settings, databases, programs, user, inside, home };
         for _ in 0..20 {
             pg.port = free_port();
             // Another test may take the port between the look and the start: then the server ends at once.
@@ -83,6 +103,18 @@ impl Postgres {
         let name = format!("db{}", self.databases.fetch_add(1, Ordering::Relaxed) + 1);
         self.psql("postgres", &format!("CREATE DATABASE {name}"));
         self.url(&name)
+    }
+
+    /// The same with its tables on a small file system that this server sees.
+    pub fn database_on(&self, volume: &Volume) -> String {
+        fs::create_dir(volume.seen("tables")).expect("a folder");
+        give(&volume.seen("tables"), self.user);
+        let place = volume.path().join("tables");
+        self.psql("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
+        let url = self.database();
+        let name = url.rsplit('/').next().unwrap_or(&url);
+        self.psql("postgres", &format!("ALTER DATABASE {name} SET TABLESPACE small"));
+        url
     }
 
     /// What `psql -X -A -t` prints for a statement, without the last newline. `db` is a name or a URL.
@@ -145,6 +177,18 @@ impl Postgres {
         }
     }
 
+    /// Waits until it takes connections again after a crash of its own; starts it where it did not get up by itself.
+    pub fn recover(&mut self) {
+        let start = Instant::now();
+        while !self.takes_connections() {
+            assert!(start.elapsed() < PATIENCE, "PostgreSQL does not recover:\n{}", self.log());
+            if self.server.as_mut().is_some_and(|server| server.try_wait().expect("a child").is_some()) {
+                self.end(|_| ());
+                self.start_again();
+            }
+        }
+    }
+
     /// Cuts every connection to a database (a name or a URL), as an operator does. Says how many there were.
     pub fn kill_backends(&self, db: &str) -> u32 {
         let name = db.rsplit('/').next().unwrap_or(db);
@@ -174,7 +218,7 @@ impl Postgres {
     fn try_start(&mut self) -> bool {
         let (data, socket_dir) = (self.home.path().join("data"), self.home.path());
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log");
-        let mut command = Command::new(self.program("postgres"));
+        let mut command = self.server_command();
         command.arg("-D").arg(&data).args(["-p", &self.port.to_string()]);
         let sockets = format!("unix_socket_directories={}", socket_dir.display());
         // Memory in files of its own directory: what SIGKILL leaves in /dev/shm nobody would remove.
@@ -184,7 +228,7 @@ impl Postgres {
         }
         command.current_dir(socket_dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
         // A direct child: a server that is killed is reaped here and never stays a zombie.
-        let mut server = as_user(&mut command, self.user).spawn().expect("postgres starts");
+        let mut server = command.spawn().expect("postgres starts");
         self.home.guard(Some(server.id()));
         let start = Instant::now();
         loop {
@@ -202,6 +246,23 @@ impl Postgres {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// The server's program as its user; only root can enter a mount, so there the user is changed behind that.
+    fn server_command(&self) -> Command {
+        let program = self.program("postgres");
+        let Some((first, rest)) = self.inside.split_first() else {
+            let mut command = Command::new(program);
+            as_user(&mut command, self.user);
+            return command;
+        };
+        let mut command = Command::new(first);
+        command.args(rest);
+        if let Some((uid, gid)) = self.user {
+            command.args(["setpriv", &format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups"]);
+        }
+        command.arg(program);
+        command
     }
 
     fn end(&mut self, how: impl FnOnce(&Child)) {
