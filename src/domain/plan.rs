@@ -203,6 +203,7 @@ mod tests {
         let name = "BTC-17APR24-60000-C";
         let late = expiry + PUBLISH_LAG_MS;
         assert!(stored(name, late).is_final());
+        assert!(!stored(name, late - 1).is_final(), "its last bar may have come after that");
         // F-S4: a history that ends before the expiry is looked at again when that was seen long ago.
         let short = OptionRecord { last_bar: Some(Date::constant(2024, 4, 15)), ..stored(name, late) };
         assert!(!short.is_final());
