@@ -164,6 +164,8 @@ fn what_no_window_can_hold_any_more_is_forgotten() {
     let _ = unknown.poll(Moment(day_ms * 2));
     assert_eq!(unknown.log.len(), 0);
     let mut known = knowing(quota(9, HOUR_MS), [at(0)]);
+    let _ = known.poll(Moment(HOUR_MS * 2));
+    assert_eq!(known.log.len(), 1);
     let _ = known.poll(Moment(HOUR_MS * 2 + 1));
     assert_eq!(known.log.len(), 0);
 }

@@ -122,7 +122,9 @@ fn an_unknown_window_is_computed_in_whole_seconds_from_the_oldest_request() {
     assert_eq!(by(None), Computed(1, 130_000));
     // One that was computed before gives way to a longer one only.
     assert_eq!(by(Some(&known(5, 100_000, Evidence::Computed))), Computed(1, 130_000));
-    assert_eq!(by(Some(&known(5, 130_000, Evidence::Computed))), Foreign(4, 131_800));
+    assert_eq!(by(Some(&known(5, 200_000, Evidence::Computed))), Foreign(4, 131_800));
+    let same = known(9, 5_000, Evidence::Computed);
+    assert_eq!(found(&log(&[0]), Some(&same), at(5_500), 0), Foreign(9, 5_500));
     assert_eq!(found(&log(&[0]), None, at(100), 0), Computed(1, 1_000), "no window is shorter than a second");
     assert_eq!(found(&[], None, at(100), 10), Found::Nothing);
 }
