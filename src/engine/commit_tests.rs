@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::clock::Clock;
+use crate::domain::ability::Ability;
 use crate::domain::answer::{History, Next, Page, Pages, Query};
 use crate::domain::candle::{Candle, Flaw};
 use crate::domain::governor::{Decision, Pace};
@@ -203,7 +204,7 @@ fn a_batch_with_anything_in_it_is_written() {
         Batch { settled: vec![settled], ..blank() },
         Batch { options: vec![given_up], ..blank() },
         Batch { listing: Some(ListingNews::default()), ..blank() },
-        Batch { ability: Some(Default::default()), ..blank() },
+        Batch { ability: Some(Ability::default()), ..blank() },
         Batch { beat: true, ..blank() },
         Batch { progress: Some(String::new()), ..blank() },
         Batch { action: Some(String::new()), ..blank() },
@@ -377,6 +378,7 @@ async fn a_full_disk_is_told_with_the_room_that_the_rest_needs() {
 #[tokio::test]
 async fn what_became_of_an_option_is_told_when_it_is_written() {
     // F-I2, F-S20
+    use OptionState::{Attention, Empty, Pending, Stored};
     let mut stage = stage(4).await;
     let names: Vec<Symbol> = (0..4).map(name).collect();
     stage.run.listing = None; // it is known
@@ -398,7 +400,6 @@ async fn what_became_of_an_option_is_told_when_it_is_written() {
         told.iter().filter_map(done).collect()
     };
     let short = |done: &OptionDone| (done.was, done.state, done.rows, done.inserted, done.flagged, done.reason.clone());
-    use OptionState::{Attention, Empty, Pending, Stored};
     assert_eq!(
         done(&told).iter().map(short).collect::<Vec<_>>(),
         [
