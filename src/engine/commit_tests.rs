@@ -123,9 +123,16 @@ impl Stage {
         self.run.start_commit(now);
     }
 
+    /// The store's answer to the commit that is under way: where none is, the test would wait for ever.
+    async fn answer(&mut self) -> (Batch, Result<Committed, StoreError>) {
+        let under_way = self.run.committing.as_ref().is_some_and(|committing| committing.future.is_some());
+        assert!(under_way, "no commit is under way");
+        finished(&mut self.run.committing).await
+    }
+
     /// What the commit that is under way wrote, taken in.
     async fn finish(&mut self) -> Batch {
-        let (batch, result) = finished(&mut self.run.committing).await;
+        let (batch, result) = self.answer().await;
         self.run.committed((batch.clone(), result)).unwrap();
         batch
     }
@@ -254,7 +261,7 @@ async fn a_batch_holds_so_many_options_and_the_rest_goes_with_the_next() {
     let listing = Some(ListingNews { fetched_at: T0, ..ListingNews::default() });
     stage.run.batch = Batch { options: batch(), listing, ..Batch::default() };
     stage.start();
-    let (batch, _) = finished(&mut stage.run.committing).await;
+    let (batch, _) = stage.answer().await;
     assert_eq!((batch.options.len(), stage.run.batch.options.len()), (all, 0));
 }
 
@@ -303,7 +310,7 @@ async fn while_the_store_is_away_the_same_batch_is_tried_again_and_its_return_is
     let mut stage = stage(1).await;
     announce(&mut stage, &name(0));
     stage.start();
-    let (batch, _) = finished(&mut stage.run.committing).await;
+    let (batch, _) = stage.answer().await;
     assert!(!stage.run.store_is_away());
     assert_eq!(stage.run.retry_commit_at(), Moment(i64::MAX));
     for pause_ms in [250, 500, 1_000] {
