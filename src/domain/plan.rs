@@ -203,6 +203,7 @@ mod tests {
         let name = "BTC-17APR24-60000-C";
         let late = expiry + PUBLISH_LAG_MS;
         assert!(stored(name, late).is_final());
+        assert!(!stored(name, late - 1).is_final(), "its last bar may have come after that");
         // F-S4: a history that ends before the expiry is looked at again when that was seen long ago.
         let short = OptionRecord { last_bar: Some(Date::constant(2024, 4, 15)), ..stored(name, late) };
         assert!(!short.is_final());
@@ -251,6 +252,8 @@ mod tests {
         }
         let adopted = OptionRecord { fetched_at: None, ..stored("BTC-17APR24-60000-C", expiry) };
         assert!(due_again_at(&adopted, 30).is_some_and(|at| at < expiry), "due at once");
+        let over = stored("BTC-17APR24-60000-C", expiry + PUBLISH_LAG_MS);
+        assert_eq!(due_again_at(&over, 30), None, "the last bar was there");
     }
 
     #[test]
@@ -269,5 +272,8 @@ mod tests {
         // With pages of 16 rows the expiry takes 40 pages: its options one by one are as cheap.
         assert_eq!(cheapest_cover(&wanted, &chains, Some(16)).len(), 41);
         assert_eq!(probe(&wanted[40..]), None);
+        let few: Vec<_> = ["ETH-5APR24-1-C", "ETH-5APR24-2-C", "ETH-6APR24-1-C"].map(record).into();
+        let first = Query::Expiry(Currency::stored("ETH"), Date::constant(2024, 4, 5));
+        assert_eq!(probe(&super::wanted(&few, &currencies, at)), Some(first), "one that lacks fewer comes after it");
     }
 }

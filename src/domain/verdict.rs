@@ -242,4 +242,35 @@ mod tests {
         assert_eq!(judge(Failure::OtherOption, Moment(0), expiry(3, 1)), Verdict::BySymbol { for_all: false });
         assert_eq!(judge(Failure::OtherOption, Moment(0), expiry(1, 3)), Verdict::BySymbol { for_all: true });
     }
+
+    #[test]
+    fn a_try_is_made_again_when_its_pause_is_over() {
+        // F-S9
+        let again = |counts| Verdict::Again { at: Moment(14_000), counts };
+        assert_eq!(judge(Failure::Trouble, Moment(10_000), at(3, 1)), again(true));
+        assert_eq!(judge(Failure::Trouble, Moment(10_000), Circumstance { down: true, ..at(3, 1) }), again(false));
+    }
+
+    #[test]
+    fn a_question_for_an_expiry_that_fails_again_gives_way_to_its_options() {
+        // F-S8, F-S10, F-S21, F-S9: what fails for all expiries and what fails for this one are told apart.
+        let judged = |failure, asks, tries| judge(failure, Moment(0), Circumstance { asks, ..at(tries, 1) });
+        let again = |tries| Verdict::Again { at: Moment(backoff_ms(tries, 1.0)), counts: true };
+        for (failure, asks, tries_max, then) in [
+            (Failure::Refused, Asks::Probe, 2, Verdict::BySymbol { for_all: true }),
+            (Failure::OtherLanguage, Asks::Probe, 2, Verdict::BySymbol { for_all: true }),
+            (Failure::BadValue, Asks::Probe, 2, Verdict::BySymbol { for_all: false }),
+            (Failure::Trouble, Asks::Probe, 3, Verdict::AskWitness { or: Alone::BySymbol }),
+            (Failure::Refused, Asks::Expiry, 2, Verdict::BySymbol { for_all: false }),
+            (Failure::OtherLanguage, Asks::Expiry, 3, Verdict::GiveUp),
+            (Failure::BadValue, Asks::Expiry, TRIES_MAX, Verdict::GiveUp),
+            (Failure::Trouble, Asks::Expiry, TRIES_MAX, Verdict::GiveUp),
+            (Failure::BadValue, Asks::One, TRIES_MAX, Verdict::GiveUp),
+        ] {
+            assert_eq!(judged(failure, asks, tries_max - 1), again(tries_max - 1), "{failure:?} {asks:?}");
+            assert_eq!(judged(failure, asks, tries_max), then, "{failure:?} {asks:?}");
+        }
+        let vouched = Circumstance { asks: Asks::Probe, vouched: true, ..at(3, 1) };
+        assert_eq!(judge(Failure::Trouble, Moment(0), vouched), Verdict::BySymbol { for_all: false });
+    }
 }

@@ -227,3 +227,7 @@ fn is_blank(batch: &Batch) -> bool {
         && batch.progress.is_none()
         && batch.action.is_none()
 }
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;

@@ -216,3 +216,7 @@ pub(super) fn tally(currency: &str, numbers: [i64; 6]) -> Tally {
     let [listed, pending, stored, empty, attention, rows] = numbers.map(|number| u64::try_from(number).unwrap_or(0));
     Tally { currency: Currency::stored(currency), listed, pending, stored, empty, attention, rows }
 }
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

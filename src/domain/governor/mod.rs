@@ -476,4 +476,6 @@ fn doubled(first_ms: i64, times: u32) -> i64 {
 }
 
 #[cfg(test)]
+mod lessons_tests;
+#[cfg(test)]
 mod tests;

@@ -182,16 +182,5 @@ impl Quota {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_fullest_window_is_counted_up_to_its_edge() {
-        let at = |ms| Counted { sent: Moment(ms), done: Moment(ms) };
-        let most = |times: &[i64]| most_in_window(&times.iter().map(|ms| at(*ms)).collect::<Vec<_>>(), 1_000);
-        assert_eq!(most(&[]), 0);
-        assert_eq!(most(&[0, 500, 999]), 3);
-        assert_eq!(most(&[0, 500, 1_000]), 2, "the first has left when the third comes");
-        assert_eq!(most(&[0, 10, 20, 5_000, 5_900]), 3, "the fullest one is long ago");
-    }
-}
+#[path = "quota_tests.rs"]
+mod tests;

@@ -371,3 +371,24 @@ fn without_a_quota_the_requests_of_the_longest_window_are_told() {
     assert_eq!(governor.explain(Moment(day_ms + 50_000)).used, 2);
     assert_eq!(governor.explain(Moment(day_ms + 60_001)).used, 0);
 }
+
+#[test]
+fn there_is_room_when_so_many_slots_or_half_of_the_quota_are_free() {
+    let quota =
+        |requests| Some(Quota { requests, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) });
+    let minute = |n: i64| Counted { sent: Moment(n * 60_000), done: Moment(n * 60_000) };
+    let governor =
+        |requests, log: Vec<Counted>| Governor::new(FAST, Memory { quota: quota(requests), ..Memory::default() }, log);
+    let open = |n| leaves_window(&minute(n), &quota(1).unwrap());
+    // The first of them has left its window; ten still count.
+    let now = Moment(HOUR_MS + 1_000);
+    let full = governor(10, (0..11).map(minute).collect());
+    assert_eq!(full.roomy_at(now, 1), open(1));
+    assert_eq!(full.roomy_at(now, 3), open(3));
+    assert_eq!(full.roomy_at(now, 800), open(5), "half of ten");
+    assert_eq!(governor(3, (1..4).map(minute).collect()).roomy_at(now, 800), open(2), "two at the least");
+    assert_eq!(governor(1, vec![minute(1)]).roomy_at(now, 800), open(1), "no more than there are");
+    let free = governor(10, (1..6).map(minute).collect());
+    assert_eq!(free.roomy_at(now, 5), now);
+    assert_eq!(Governor::new(FAST, Memory::default(), [minute(1)]).roomy_at(now, 5), now);
+}

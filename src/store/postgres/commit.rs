@@ -7,7 +7,6 @@ use super::link::Link;
 use super::listing::{ListingCalls, new_lines};
 use super::read::{self, BARS_OF, LINES_OF};
 use super::trouble::Trouble;
-use super::wire::Day;
 use crate::domain::candle::Candle;
 use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
@@ -168,19 +167,16 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
         records.insert(record.symbol.clone(), record);
     }
     let mut bars: HashMap<&str, Vec<Candle>> = HashMap::new();
-    let mut odd: Vec<(&str, Day)> = Vec::new();
     for row in &bar_rows {
         let name: &str = row.try_get(7)?;
-        match read::bar(row) {
-            Ok(bar) => bars.entry(name).or_default().push(bar),
-            Err(_) => odd.extend(row.try_get(0).ok().map(|date| (name, date))),
+        // A row that is no bar counts as none; the statement that writes takes its place like any other's (B14).
+        if let Ok(bar) = read::bar(row) {
+            bars.entry(name).or_default().push(bar);
         }
     }
     for symbol in symbols {
         if !fold.knows(symbol) {
             fold.know(symbol, records.remove(symbol), bars.remove(symbol.as_str()).unwrap_or_default());
-            let odd = odd.iter().filter(|(name, _)| *name == symbol.as_str());
-            odd.for_each(|(_, date)| fold.know_odd(symbol, date.0));
         }
     }
     Ok(fold)

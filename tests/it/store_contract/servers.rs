@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chainfill::domain::run::Ending;
+use chainfill::limits::STORE_TRIES_MAX;
 use chainfill::store::{Mode, RunEnd, StoreError};
 
 use super::facts::{T0, bars, begun, list, loaded, of_options, wish};
@@ -145,11 +146,21 @@ async fn a_deadlock_is_tried_again() {
     // A full disk is not tried again here, and writes nothing of the batch.
     home.sql(
         "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-         RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$",
+         PERFORM nextval('tries'); RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$",
     )
     .await;
     let result = store.commit(epoch, &of_options(vec![bars(A, &["2024-04-02"])])).await;
     assert!(matches!(result, Err(StoreError::Full { .. })), "{result:?}");
+    assert_eq!(home.ask("SELECT last_value AS c FROM tries").await, ["3"]);
+    // Nor is anything tried for ever in one call: the run tells that the store is away, and asks again later.
+    home.sql(
+        "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM nextval('tries'); RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$",
+    )
+    .await;
+    let result = store.commit(epoch, &of_options(vec![bars(A, &["2024-04-02"])])).await;
+    assert!(matches!(result, Err(StoreError::Away { .. })), "{result:?}");
+    assert_eq!(home.ask("SELECT last_value AS c FROM tries").await, [(3 + STORE_TRIES_MAX).to_string()]);
     assert_eq!(loaded(&*store).await.records[0].row_count, 1);
     is_true(&*store).await;
 }
