@@ -319,7 +319,7 @@ async fn while_the_store_is_away_the_same_batch_is_tried_again_and_its_return_is
         assert!(stage.run.store_is_away() && !stage.run.all_committed());
         assert_eq!(stage.run.retry_commit_at(), now + pause_ms);
         let why = "the store here cannot be reached: cut".to_owned();
-        assert_eq!(stage.told(), [Event::StoreAway { why }]);
+        assert_eq!(stage.told(), [Event::StoreAway { why, needs_bytes: None }]);
         stage.later(pause_ms - 1);
         stage.start();
         assert!(stage.run.committing.as_ref().is_some_and(|committing| committing.future.is_none()), "too soon");
@@ -364,7 +364,7 @@ async fn a_full_disk_is_told_with_the_room_that_the_rest_needs() {
     let mut stage = stage(3).await;
     let words = |megabytes| {
         let needs = format!("what is left needs about {megabytes} MB; it goes on by itself when there is room");
-        vec![Event::StoreAway { why: format!("the store here has no room left: full; {needs}") }]
+        format!("the store here has no room left: full; {needs}")
     };
     let open = (0..1_000).map(|n| name(n + 10)).collect();
     stage.run.scope.put_back(open);
@@ -373,7 +373,10 @@ async fn a_full_disk_is_told_with_the_room_that_the_rest_needs() {
         stage.run.batch.beat = true;
         stage.start();
         stage.fail(full()).unwrap();
-        stage.told()
+        match &stage.told()[..] {
+            [Event::StoreAway { why, needs_bytes: Some(1_000_000..) }] => why.clone(),
+            other => panic!("{other:?}"),
+        }
     };
     // Nothing is stored yet: 15 rows of 300 bytes an option, and 1,000 bytes for itself.
     assert_eq!(told(&mut stage), words(6));
