@@ -287,9 +287,11 @@ def multiply(processes):
 def main():
     listener = socket.create_server(("127.0.0.1", ARGS.port), backlog=1024)
     port = listener.getsockname()[1]
+    # Among several the first one awake would take them all; the listener counts as one, and what wakes the loop.
+    connections = 1000 if ARGS.processes == 1 else 4
     if not multiply(ARGS.processes):
         waitress.serve(AccessLog(get_wsgi_application(), ARGS.access), sockets=[listener], threads=ARGS.threads,
-                       connection_limit=1000, channel_timeout=3600)
+                       connection_limit=connections, channel_timeout=3600)
         return
     if ARGS.leash:
         threading.Thread(target=follow_leash, args=[ARGS.leash], daemon=True).start()
@@ -298,7 +300,7 @@ def main():
     app = AccessLog(get_wsgi_application(), ARGS.access)
     control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Control)
     threading.Thread(target=control.serve_forever, daemon=True).start()
-    server = waitress.create_server(app, sockets=[listener], threads=ARGS.threads, connection_limit=1000,
+    server = waitress.create_server(app, sockets=[listener], threads=ARGS.threads, connection_limit=connections,
                                     channel_timeout=3600)
     print(f"control {control.server_port}", flush=True)
     print(f"listening {port}", flush=True)

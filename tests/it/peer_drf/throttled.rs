@@ -56,7 +56,8 @@ fn the_job_takes_the_least_time_that_the_throttle_allows() {
     assert_never_early(&accesses, 0);
     assert_one_refusal_a_window(&accesses, window_s);
     let sent = counted(&accesses);
-    assert_eq!(sent.len(), LISTING + 70);
+    // One more where the last answers to arrive are empty: an option that is known to hold data is asked for then (S5).
+    assert!((LISTING + 70..=LISTING + 71).contains(&sent.len()), "{} requests", sent.len());
     let took_s = accesses[accesses.len() - 1].t - accesses[0].t;
     // What was known before the first answer cannot be bettered: the first `Retry-After` is rounded up to a second.
     let burst_s = sent.chunks(quota).map(|burst| burst[burst.len() - 1].t - burst[0].t).fold(0.0, f64::max);
