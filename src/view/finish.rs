@@ -28,7 +28,11 @@ pub fn words(expectation: Expectation, now: Moment, tz: &TimeZone, width: usize)
 
 /// `13:20`, `Mon 03:57`; with seconds where it is minutes away.
 pub fn clock(at: Moment, now: Moment, tz: &TimeZone) -> String {
-    if now.until_ms(at).abs() < CLOSE_MS { at.time_of_day(tz, now) } else { at.minute_of_day(tz, now) }
+    if now.until_ms(at).unsigned_abs() < CLOSE_MS.unsigned_abs() {
+        at.time_of_day(tz, now)
+    } else {
+        at.minute_of_day(tz, now)
+    }
 }
 
 /// `19:40 - 21:10`; the day is said once where both are of one.

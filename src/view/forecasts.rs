@@ -110,7 +110,7 @@ fn off_words(off_ms: i64) -> String {
     match off_ms {
         0 => "within".to_owned(),
         late if late > 0 => format!("{} later", span_words(late)),
-        early => format!("{} sooner", span_words(-early)),
+        early => format!("{} sooner", span_words(early.saturating_neg())),
     }
 }
 
@@ -118,6 +118,14 @@ fn off_words(off_ms: i64) -> String {
 mod tests {
     use super::*;
     use crate::limits::HOUR_MS;
+
+    #[test]
+    fn no_stored_number_is_too_far_off_for_words() {
+        // F-B13: what somebody else wrote into the store is shown, whatever it is.
+        for off_ms in [i64::MIN, -1, i64::MAX] {
+            assert!(!off_words(off_ms).is_empty());
+        }
+    }
 
     #[test]
     fn forecasts_are_shown_with_how_good_they_were() {
