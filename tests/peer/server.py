@@ -45,7 +45,8 @@ def read_arguments():
     p.add_argument("--threads", type=int, default=8,
                    help="DRF's counters race between threads, as they do in the field; 1 makes them exact")
     p.add_argument("--processes", type=int, default=1,
-                   help="so many serve one port; each counts for itself, as with Django's own local cache")
+                   help="so many serve one port, beside this one; each counts for itself, as with Django's own "
+                        "local cache")
     p.add_argument("--access", metavar="FILE", help="one JSON line a request")
     p.add_argument("--truth", metavar="FILE", help="one JSON line an option: its name and its bars, oldest first")
     p.add_argument("--leash", metavar="DIR", help="end when standard input ends, and remove DIR then")
@@ -272,39 +273,51 @@ def follow_leash(folder):
     os._exit(0)
 
 
-def multiply(processes):
-    """So many processes less one beside this one, which end with it."""
+def listen(others_too):
+    return socket.create_server(("127.0.0.1", ARGS.port), backlog=1024, reuse_port=others_too)
+
+
+def serve(listener):
+    app = AccessLog(get_wsgi_application(), ARGS.access)
+    waitress.create_server(app, sockets=[listener], threads=ARGS.threads, connection_limit=1000,
+                           channel_timeout=3600).run()
+
+
+def fork_one(listeners, mine):
+    """A process that serves one of the sockets and ends with this one; where it ends, the kernel deals its connections
+    out to the others."""
     parent = os.getpid()
-    for _ in range(processes - 1):
-        if os.fork() == 0:
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-            if os.getppid() != parent:
-                os._exit(0)
-            return False
-    return True
+    if os.fork() == 0:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(0)
+        for other in listeners:
+            if other is not mine:
+                other.close()
+        serve(mine)
 
 
 def main():
-    listener = socket.create_server(("127.0.0.1", ARGS.port), backlog=1024)
-    port = listener.getsockname()[1]
-    # Among several the first one awake would take them all; the listener counts as one, and what wakes the loop.
-    connections = 1000 if ARGS.processes == 1 else 4
-    if not multiply(ARGS.processes):
-        waitress.serve(AccessLog(get_wsgi_application(), ARGS.access), sockets=[listener], threads=ARGS.threads,
-                       connection_limit=connections, channel_timeout=3600)
-        return
-    if ARGS.leash:
-        threading.Thread(target=follow_leash, args=[ARGS.leash], daemon=True).start()
     if ARGS.truth:
         ARCHIVE.write_truth(ARGS.truth)
-    app = AccessLog(get_wsgi_application(), ARGS.access)
+    listeners = [listen(ARGS.processes > 1)]
+    ARGS.port = listeners[0].getsockname()[1]
+    if ARGS.processes > 1:
+        listeners += [listen(True) for _ in range(ARGS.processes - 1)]
+        for listener in listeners:
+            fork_one(listeners, listener)
+        for listener in listeners:
+            listener.close()
+    if ARGS.leash:
+        threading.Thread(target=follow_leash, args=[ARGS.leash], daemon=True).start()
     control = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Control)
     threading.Thread(target=control.serve_forever, daemon=True).start()
-    server = waitress.create_server(app, sockets=[listener], threads=ARGS.threads, connection_limit=connections,
-                                    channel_timeout=3600)
     print(f"control {control.server_port}", flush=True)
-    print(f"listening {port}", flush=True)
-    server.run()
+    print(f"listening {ARGS.port}", flush=True)
+    if ARGS.processes > 1:
+        signal.pause()
+    else:
+        serve(listeners[0])
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ pub struct Access {
     /// Whether it carried the right key.
     pub key_ok: bool,
     /// The process that answered.
-    pub pid: u32,
+    pub pid: i32,
 }
 
 /// A bar as the server has it: date, opening in Unix milliseconds, open, high, low, close, volume.
