@@ -16,8 +16,7 @@ use targets::Target;
 static TARGET: OnceLock<Target> = OnceLock::new();
 
 fn prepare() {
-    let name = std::env::var("CHAINFILL_FUZZ_TARGET").expect("CHAINFILL_FUZZ_TARGET names the target");
-    let target = targets::ALL.into_iter().find(|target| target.name == name).expect("a target of that name");
+    let target = targets::chosen();
     if let Ok(folder) = std::env::var("CHAINFILL_FUZZ_SEEDS") {
         for (number, seed) in (target.seeds)().into_iter().enumerate() {
             std::fs::write(Path::new(&folder).join(format!("seed-{number}")), seed).expect("room for a seed");

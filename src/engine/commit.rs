@@ -149,7 +149,7 @@ impl Run {
 
     /// Whether only room is missing: then the store can be read, and orders be heard.
     pub(super) fn store_is_full(&self) -> bool {
-        self.committing.as_ref().is_some_and(|committing| committing.away_since.is_some() && committing.is_full)
+        self.committing.as_ref().is_some_and(|committing| committing.is_full)
     }
 
     /// When a failed commit is tried again.

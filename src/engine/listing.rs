@@ -117,13 +117,11 @@ impl Run {
 
     /// A listing that the vendor refuses without a year may be had with one. Whether that is tried now.
     pub(super) fn listing_refused(&mut self, ask: ListingAsk, fault: &Fault) -> bool {
-        let Some(listing) = &mut self.listing else { return false };
-        if !matches!(fault, Fault::Refused { .. }) {
-            return false;
-        }
         // Only a year that brings names will prove it: the refusal may be an accident. So may that of a year: it is
         // asked for again before anybody believes that the list without one is whole (T11).
-        if ask != ListingAsk::All || self.ability.listing_by_year != Proven::Unknown {
+        let may_help = ask == ListingAsk::All && self.ability.listing_by_year == Proven::Unknown;
+        let Some(listing) = &mut self.listing else { return false };
+        if !may_help || !matches!(fault, Fault::Refused { .. }) {
             return false;
         }
         listing.requests += 1;

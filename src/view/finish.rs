@@ -8,7 +8,7 @@ use crate::domain::forecast::Range;
 use crate::domain::moment::Moment;
 
 /// What is nearer than this is told to the second.
-const CLOSE_MS: i64 = 600_000;
+const CLOSE_MS: u64 = 600_000;
 
 /// When a run will be done, as every page says it, or in fewer words where there is no room for so many; `None` where
 /// nothing is expected.
@@ -28,11 +28,7 @@ pub fn words(expectation: Expectation, now: Moment, tz: &TimeZone, width: usize)
 
 /// `13:20`, `Mon 03:57`; with seconds where it is minutes away.
 pub fn clock(at: Moment, now: Moment, tz: &TimeZone) -> String {
-    if now.until_ms(at).unsigned_abs() < CLOSE_MS.unsigned_abs() {
-        at.time_of_day(tz, now)
-    } else {
-        at.minute_of_day(tz, now)
-    }
+    if now.until_ms(at).unsigned_abs() < CLOSE_MS { at.time_of_day(tz, now) } else { at.minute_of_day(tz, now) }
 }
 
 /// `19:40 - 21:10`; the day is said once where both are of one.

@@ -348,7 +348,7 @@ impl Governor {
 
     fn refuse(&mut self, permit: &Permit, now: Moment, wait_s: Option<i64>, by_throttle: bool) -> Vec<Lesson> {
         let mut lessons = Vec::new();
-        let in_cooldown = self.memory.cooldown_until.is_some_and(|until| permit.granted < until && now < until);
+        let in_cooldown = self.memory.cooldown_until.is_some_and(|until| now < until);
         let wait_s = wait_s.filter(|wait| *wait >= 0).map(|wait| wait.min(RETRY_AFTER_S_MAX));
         if !in_cooldown {
             self.memory.refusals = self.memory.refusals.saturating_add(1);

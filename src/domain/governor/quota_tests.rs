@@ -1,9 +1,9 @@
 //! What one 429 tells of the quota, edge by edge.
 
 use super::*;
+use crate::limits::HOUR_MS;
 
 const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 3_600_000;
 /// See [`WINDOW_SLACK_MS`].
 const SLACK_MS: i64 = WINDOW_SLACK_MS + MINUTE_MS / WINDOW_SLACK_PARTS;
 

@@ -84,8 +84,9 @@ impl Clocks {
     pub fn reboot(&mut self, ms: i64) {
         self.world_ms.fetch_add(ms, Ordering::SeqCst);
         self.wall_ms += ms;
+        let up = SystemClock::start();
         // Up for twenty seconds.
-        self.boot_ms += 20_000 - (up_ms() + self.boot_ms);
+        self.boot_ms = 20_000 - (up.now().0 - up.offset_ms());
         self.write();
         fs::write(self.file("boot"), "boot-2\n").expect("a file");
     }
@@ -100,9 +101,4 @@ impl Clocks {
         let bytes = [self.wall_ms.to_ne_bytes(), self.boot_ms.to_ne_bytes()].concat();
         file.write_all_at(&bytes, 0).expect("the clocks move");
     }
-}
-
-fn up_ms() -> i64 {
-    let at = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    at.tv_sec * 1_000 + at.tv_nsec / 1_000_000
 }

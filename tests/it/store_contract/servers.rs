@@ -126,6 +126,14 @@ async fn a_server_that_takes_a_call_and_does_not_answer_counts_as_away() {
     is_true(&*store).await;
 }
 
+/// From now on each row meets this, and is counted.
+fn failing(words: &str, code: &str) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM nextval('tries'); RAISE EXCEPTION '{words}' USING ERRCODE = '{code}'; END $$"
+    )
+}
+
 #[tokio::test]
 async fn a_deadlock_is_tried_again() {
     // F-B4
@@ -144,20 +152,12 @@ async fn a_deadlock_is_tried_again() {
     assert_eq!(home.ask("SELECT last_value AS c FROM tries").await, ["2"]);
     is_true(&*store).await;
     // A full disk is not tried again here, and writes nothing of the batch.
-    home.sql(
-        "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-         PERFORM nextval('tries'); RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$",
-    )
-    .await;
+    home.sql(&failing("no space left", "53100")).await;
     let result = store.commit(epoch, &of_options(vec![bars(A, &["2024-04-02"])])).await;
     assert!(matches!(result, Err(StoreError::Full { .. })), "{result:?}");
     assert_eq!(home.ask("SELECT last_value AS c FROM tries").await, ["3"]);
     // Nor is anything tried for ever in one call: the run tells that the store is away, and asks again later.
-    home.sql(
-        "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-         PERFORM nextval('tries'); RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$",
-    )
-    .await;
+    home.sql(&failing("again", "40001")).await;
     let result = store.commit(epoch, &of_options(vec![bars(A, &["2024-04-02"])])).await;
     assert!(matches!(result, Err(StoreError::Away { .. })), "{result:?}");
     assert_eq!(home.ask("SELECT last_value AS c FROM tries").await, [(3 + STORE_TRIES_MAX).to_string()]);

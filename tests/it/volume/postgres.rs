@@ -1,21 +1,19 @@
 //! A full disk under PostgreSQL: its tables' disk, and the one of its log, without which it does not run at all.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chainfill::vendor::Settings;
 
+use super::{goes_on, until_said};
 use crate::rig::archive::{Archive, Loss};
 use crate::rig::postgres::Postgres;
-use crate::rig::program::{Desk, Program, Running};
+use crate::rig::program::{Desk, Program};
 use crate::rig::simulated::Simulated;
 use crate::rig::volume::Volume;
 use crate::rig::world::small;
 
 /// Exit code: incomplete.
 const INCOMPLETE: i32 = 3;
-
-/// How long a run may take to go on once there is room.
-const GOING_ON: Duration = Duration::from_secs(30);
 
 /// What a run says that waits for room, and for a server.
 const WAITS: &str = "Waiting for room: the store postgres://";
@@ -24,13 +22,6 @@ const AWAY: &str = "The store cannot be reached: ";
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated, url: &str) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", url];
     desk.chainfill(&args).key("simulated-key").deadline_s(120)
-}
-
-fn until_said(running: &mut Running<'_>, words: &[&str], times: usize) {
-    while words.iter().map(|words| running.said().matches(words).count()).sum::<usize>() < times {
-        assert!(!running.has_ended(), "it ended in place of waiting:\n{}", running.said());
-        running.look("a wait");
-    }
 }
 
 #[test]
@@ -57,8 +48,7 @@ fn a_full_disk_under_the_tables_is_waited_for_and_a_freed_one_is_gone_on_with() 
     desk.chainfill(&["verify", "--store", &url]).ends_with(INCOMPLETE);
     volume.free();
     let freed = Instant::now();
-    running.until("the next request", || vendor.requests() > heard);
-    assert!(freed.elapsed() < GOING_ON, "{:?}", freed.elapsed());
+    goes_on(&mut running, &vendor, heard, freed);
     running.wait().expect_code(0);
     desk.chainfill(&["verify", "--store", &url]).ends_with(0);
     assert!(pg.log().contains("could not extend file"), "{}", pg.log());
@@ -86,8 +76,7 @@ fn a_full_disk_under_the_servers_log_ends_the_server_and_the_run_goes_on_with_th
     volume.free();
     let freed = Instant::now();
     pg.recover();
-    running.until("the next request", || vendor.requests() > heard);
-    assert!(freed.elapsed() < GOING_ON, "{:?}", freed.elapsed());
+    goes_on(&mut running, &vendor, heard, freed);
     running.wait().expect_code(0);
     desk.chainfill(&["verify", "--store", &url]).ends_with(0);
     assert!(pg.log().contains("No space left on device"), "{}", pg.log());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chainfill::vendor::Settings;
 use rustix::process::Signal;
 
+use super::{times_said, until_said};
 use crate::rig::archive::{Archive, Loss};
 use crate::rig::bout::Bout;
 use crate::rig::program::{Desk, Ended, Program, Running};
@@ -23,8 +24,7 @@ const INCOMPLETE: i32 = 3;
 const STOPPED: i32 = 6;
 const STORE: i32 = 8;
 
-/// How long a run may take to go on once there is room, and to end once it is asked to (P4).
-const GOING_ON: Duration = Duration::from_secs(30);
+/// How long a run may take to end once it is asked to (P4).
 const END: Duration = Duration::from_secs(5);
 
 /// What a run says that waits for room.
@@ -60,18 +60,16 @@ impl Scene {
     fn waits_for_room(&self, running: &mut Running<'_>) -> u64 {
         let first = tries(running);
         // What was in flight when the disk was full comes home meanwhile.
-        until_tried(running, first + 2);
+        until_said(running, &[WAITS], first + 2);
         let heard = self.vendor.requests();
-        until_tried(running, first + 3);
+        until_said(running, &[WAITS], first + 3);
         assert_eq!(self.vendor.requests(), heard, "something was sent while there was no room");
         heard
     }
 
     /// Waits until the vendor is asked again, and not for long.
     fn goes_on(&self, running: &mut Running<'_>, heard: u64) {
-        let freed = Instant::now();
-        running.until("the next request", || self.vendor.requests() > heard);
-        assert!(freed.elapsed() < GOING_ON, "{:?}", freed.elapsed());
+        super::goes_on(running, &self.vendor, heard, Instant::now());
     }
 
     /// All is there, as somebody else reads it.
@@ -86,14 +84,7 @@ impl Scene {
 }
 
 fn tries(running: &Running<'_>) -> usize {
-    running.said().matches(WAITS).count()
-}
-
-fn until_tried(running: &mut Running<'_>, times: usize) {
-    while tries(running) < times {
-        assert!(!running.has_ended(), "it ended in place of waiting:\n{}", running.said());
-        running.look("a wait for room");
-    }
+    times_said(running, &[WAITS])
 }
 
 /// The megabytes of `what is left needs about 2 MB`.

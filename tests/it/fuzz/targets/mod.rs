@@ -32,5 +32,11 @@ pub const STORED: Target = Target { name: "stored", run: stored::run, seeds: sto
 pub const REQUESTS: Target =
     Target { name: "requests", run: requests::run, seeds: requests::seeds, words: requests::WORDS };
 
+/// The one that `CHAINFILL_FUZZ_TARGET` names.
+pub fn chosen() -> Target {
+    let name = std::env::var("CHAINFILL_FUZZ_TARGET").expect("CHAINFILL_FUZZ_TARGET names the target");
+    ALL.into_iter().find(|target| target.name == name).expect("a target of that name")
+}
+
 /// All of them.
 pub const ALL: [Target; 6] = [ANSWERS, WAITS, NAMES, CONFIGURATION, STORED, REQUESTS];
