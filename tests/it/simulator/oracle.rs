@@ -104,6 +104,10 @@ impl Oracle {
         self.held.push(run);
     }
 
+    pub fn has_held(&self, run: usize) -> bool {
+        self.held.contains(&run)
+    }
+
     pub fn has_lost(&self, run: usize) -> bool {
         self.lost_at.contains_key(&run)
     }

@@ -347,6 +347,8 @@ impl<'a> Stage<'a> {
             Blow::Paced { spacing_ms } => self.order(&Order::Pace { spacing_ms: *spacing_ms }).await,
             Blow::Retried => self.order(&Order::Retry(Which { attention: true, ..Which::default() })).await,
             Blow::SecondStart => self.start_second().await,
+            // One that has not begun would find the store held; this stage's machine calls every other run dead.
+            Blow::TakenOver if !self.oracle.lock().unwrap().has_held(self.runs) => {}
             Blow::TakenOver => {
                 if let Some(ghost) = self.running.take() {
                     let run = self.runs;
