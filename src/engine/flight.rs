@@ -77,11 +77,15 @@ impl Run {
             self.tell(Event::Sent);
             let request = self.request_of(&departure.work.ask);
             let (transport, sent) = (self.ports.transport.clone(), now);
-            let flight = async move {
+            let mut flight = async move {
                 let result = transport.send(&request).await;
                 Landing { departure, sent, result }
-            };
-            self.flights.push(flight.boxed());
+            }
+            .boxed();
+            // It leaves now. Left to be polled with the others, it would leave after an answer that was there first, and
+            // that may be the refusal that forbids it (I6).
+            let landed = (&mut flight).now_or_never();
+            self.flights.push(landed.map_or(flight, |landing| std::future::ready(landing).boxed()));
         }
     }
 

@@ -1,7 +1,9 @@
 //! Under the vendor's throttle, in simulated time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chainfill::domain::governor::Pace;
 use chainfill::domain::run::Ending;
 use chainfill::engine::{OnLimit, QueryMode};
 use chainfill::limits::HOUR_MS;
@@ -29,6 +31,32 @@ async fn the_least_time_one_refusal_a_window_and_no_request_inside_a_cooldown() 
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(vendor.log().requests, 302 + 1);
     assert!(world.told("Cooldown") >= 5 && world.told("Resumed") == world.told("Cooldown"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_answers_that_are_there_at_once_the_first_sends_nothing_past_a_refusal_behind_it() {
+    // F-I6: the first answer lets the next request go, the second one forbids it. Whichever comes when, what leaves left
+    // before the refusal was heard.
+    for refused_at in 50..60 {
+        let faults = format!("s1@{refused_at}").parse().unwrap();
+        let mut world = World::new(Settings { faults, fault_wait_s: 600, ..hourly(40, "BTC=100") });
+        world.settings.query = QueryMode::Symbol;
+        world.settings.pace = Pace { spacing_ms: 0, concurrency: 4 };
+        let events = world.events.clone();
+        let early = Arc::new(AtomicUsize::new(0));
+        let count = early.clone();
+        world.script = Some(Arc::new(move |_, _| {
+            let events = events.lock().unwrap();
+            let last = |name: &str| events.iter().rposition(|(_, event)| event.contains(name));
+            if last("throttled") > last("Resumed") {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            None
+        }));
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        assert_eq!(early.load(Ordering::Relaxed), 0, "request {refused_at} is refused");
+        assert!(world.told("Resumed") >= 2, "it waits for the refusal and for the quota");
+    }
 }
 
 #[tokio::test(start_paused = true)]
