@@ -79,7 +79,14 @@ impl Vendor {
         reply.headers.push(("Date", spoil::http_date(now + self.settings.clock_skew_ms)));
         reply.delay_ms = self.settings.latency_ms;
         let status = reply.status;
-        self.log.add(|| Access { at: now, path: ask.path.clone(), status, key_ok, fault }, status, key_ok, fault);
+        let told = reply.headers.iter().find(|(name, _)| *name == "Retry-After");
+        let wait_s = told.and_then(|(_, text)| text.parse().ok());
+        self.log.add(
+            || Access { at: now, path: ask.path.clone(), status, wait_s, key_ok, fault },
+            status,
+            key_ok,
+            fault,
+        );
         reply
     }
 

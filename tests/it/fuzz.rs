@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use self::mutator::Mutator;
 use self::targets::Target;
+pub use self::targets::plain;
 use crate::rig::bout::Bout;
 
 /// Inputs of a target in `./check`; `./trust` asks for more.

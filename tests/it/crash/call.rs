@@ -124,7 +124,7 @@ fn tell(kills: &[&Call], pg: Option<&Postgres>) -> (u64, Loss) {
         torn += usize::try_from(archive.torn()).unwrap();
     }
     backfill(&desk, &vendor, &archive).ends_with(0);
-    let mut loss = archive.compare(vendor.truth(), &vendor.served());
+    let mut loss = archive.compare(&vendor);
     loss.miscounted += torn;
     (killed, loss)
 }

@@ -90,7 +90,7 @@ fn stop_from_outside_ends_a_run_and_it_goes_on_from_there() {
     let ended = running.wait().expect_code(STOPPED);
     assert!(ended.said().contains("options are left"), "{}", ended.said());
     backfill(&desk, &vendor).ends_with(0);
-    assert_eq!(Archive::Sqlite(desk.database()).compare(vendor.truth(), &vendor.served()), Loss::default());
+    assert_eq!(Archive::Sqlite(desk.database()).compare(&vendor), Loss::default());
     // Nothing was asked for twice but the listing, which each run asks for.
     let twice = vendor.vendor().log().asked_twice();
     assert!(twice.len() == 1 && twice[0].1 == 2 && twice[0].0.contains("available"), "{twice:?}");
@@ -135,5 +135,5 @@ fn a_file_that_is_moved_away_ends_the_run_and_goes_on_where_it_is_put_back() {
     fs::rename(&away, desk.database()).unwrap();
     backfill(&desk, &vendor).ends_with(0);
     desk.chainfill(&["verify"]).ends_with(0);
-    assert_eq!(Archive::Sqlite(desk.database()).compare(vendor.truth(), &vendor.served()), Loss::default());
+    assert_eq!(Archive::Sqlite(desk.database()).compare(&vendor), Loss::default());
 }

@@ -75,7 +75,7 @@ impl<'a> Scene<'a> {
         let late_ms = due.until_ms(log[requests]);
         assert!((0..LATE_MS_MAX).contains(&late_ms), "it went on {late_ms} ms after it was due");
         assert_eq!(self.vendor.vendor().log().throttled, 1, "each further refusal is a request that came too early");
-        let loss = self.archive.compare(self.vendor.truth(), &self.vendor.served());
+        let loss = self.archive.compare(&self.vendor);
         assert_eq!(loss, Loss::default(), "{}", self.archive.last_words());
     }
 }

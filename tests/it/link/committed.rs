@@ -76,10 +76,11 @@ fn tell(pg: &Postgres, seed: u64, cuts: u64) -> (Vec<(At, bool)>, Loss) {
     let course = scissors.clone();
     let proxy = Proxy::start(pg.port(), move |_| course.course());
     let store = proxy.through(&archive.url());
-    let mut ended_by_a_cut = 0;
+    let (mut ended_by_a_cut, mut torn) = (0, 0);
     loop {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &store];
         let ended = desk.chainfill(&args).key("simulated-key").deadline_s(120).run();
+        torn += archive.torn();
         match ended.code {
             Some(0) => break,
             Some(ATTENTION) => {
@@ -96,7 +97,8 @@ fn tell(pg: &Postgres, seed: u64, cuts: u64) -> (Vec<(At, bool)>, Loss) {
     let outside = made.iter().filter(|(_, is_batch)| !is_batch).count();
     assert!(ended_by_a_cut <= outside, "{ended_by_a_cut} runs ended by {made:?}");
     desk.chainfill(&["verify", "--store", &archive.url()]).ends_with(0);
-    let loss = archive.compare(vendor.truth(), &vendor.served());
+    let mut loss = archive.compare(&vendor);
+    loss.miscounted += usize::try_from(torn).unwrap();
     println!("seed {seed}: {} cuts, {ended_by_a_cut} outside of a batch ended a run; {loss:?}", made.len());
     (made, loss)
 }

@@ -73,7 +73,7 @@ fn through_a_pooler_others_statements_and_settings_are_left_alone() {
     }
     running.wait().expect_code(0);
     desk.chainfill(&["verify", "--store", &pooled]).ends_with(0);
-    let loss = Archive::Postgres(&pg, url).compare(vendor.truth(), &vendor.served());
+    let loss = Archive::Postgres(&pg, url).compare(&vendor);
     assert_eq!(loss, Loss::default());
     // What holds for a run stays with nobody else.
     runtime.block_on(async {
@@ -113,5 +113,5 @@ fn cut_before_a_pooler_nothing_is_lost_or_doubled() {
         }
     }
     assert!(scissors.made().len() > 2, "{:?}", scissors.made());
-    assert_eq!(archive.compare(vendor.truth(), &vendor.served()), Loss::default());
+    assert_eq!(archive.compare(&vendor), Loss::default());
 }

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chainfill::clock::{Clock, SystemClock};
-use chainfill::domain::candle::Candle;
-use chainfill::domain::instrument::Symbol;
-use chainfill::domain::ledger::OptionState;
-use chainfill::domain::moment::Moment;
 use chainfill::domain::run::{Ending, Identity};
-use chainfill::store::{Claim, Epoch, Glance, Loaded, Mode, RunEnd, Store, StoreUrl, open};
+use chainfill::limits::SECOND_MS;
+use chainfill::store::{Claim, Epoch, Mode, RunEnd, Store, StoreUrl, open};
 use rusqlite::{Connection, OpenFlags};
 
 use super::postgres::Postgres;
+use super::simulated::Simulated;
+use super::table::{self, Line, Table};
 
 /// Where an archive is.
 pub enum Archive<'a> {
@@ -30,6 +29,9 @@ pub struct Attempt {
     pub query: String,
     /// What came of it; empty while that is open.
     pub outcome: String,
+    /// When it was announced, by the clock of the run, and when its answer was taken in; 0 while that is open.
+    pub sent_ms: i64,
+    pub done_ms: i64,
 }
 
 /// Everything that a kill could do to an archive. All zeros is what is promised.
@@ -49,21 +51,39 @@ pub struct Loss {
     pub not_journaled: u64,
     /// Requests whose answer is in the journal, and that the vendor never saw.
     pub never_sent: u64,
+    /// Requests that were let go inside a wait that is in the journal (I6).
+    pub early: u64,
 }
 
 impl Loss {
     /// All of it, as one number.
     pub fn sum(&self) -> u64 {
-        let Loss { rows_missing, rows_made_up, false_empties, unknown, miscounted, not_journaled, never_sent } = self;
-        (rows_missing + rows_made_up + false_empties + unknown + miscounted) as u64 + not_journaled + never_sent
+        let Loss { rows_missing, rows_made_up, false_empties, unknown, miscounted, .. } = self;
+        let Loss { not_journaled, never_sent, early, .. } = self;
+        (rows_missing + rows_made_up + false_empties + unknown + miscounted) as u64 + not_journaled + never_sent + early
     }
 }
 
-struct Found {
-    rows: BTreeMap<Symbol, Vec<Candle>>,
-    loaded: Loaded,
-    glance: Glance,
-}
+/// Lines of the ledger that do not say what the table holds, rows without a line, and tallies that do not say what the
+/// ledger holds (I2, I4): what no transaction that is whole can leave, wherever it was killed.
+const TORN: &str = "SELECT \
+    (SELECT count(*) FROM chainfill_option o LEFT JOIN \
+        (SELECT symbol, count(*) AS n, min(date) AS first, max(date) AS last \
+         FROM cryptodatadownload_options_daily GROUP BY symbol) c ON c.symbol = o.symbol \
+     WHERE o.row_count <> coalesce(c.n, 0) OR (o.state = 'stored' AND c.n IS NULL) OR (o.state = 'empty' AND c.n > 0) \
+        OR coalesce(CAST(o.first_bar AS TEXT), '') <> coalesce(CAST(c.first AS TEXT), '') \
+        OR coalesce(CAST(o.last_bar AS TEXT), '') <> coalesce(CAST(c.last AS TEXT), '')) + \
+    (SELECT count(*) FROM cryptodatadownload_options_daily c \
+     WHERE NOT EXISTS (SELECT 1 FROM chainfill_option o WHERE o.symbol = c.symbol)) + \
+    (SELECT count(*) FROM chainfill_tally t LEFT JOIN \
+        (SELECT currency, count(*) AS n, sum(row_count) AS bars, sum(CASE state WHEN 'pending' THEN 1 ELSE 0 END) AS p, \
+            sum(CASE state WHEN 'stored' THEN 1 ELSE 0 END) AS s, sum(CASE state WHEN 'empty' THEN 1 ELSE 0 END) AS e, \
+            sum(CASE state WHEN 'attention' THEN 1 ELSE 0 END) AS a \
+         FROM chainfill_option GROUP BY currency) o ON o.currency = t.currency \
+     WHERE o.n IS NULL OR t.listed <> o.n OR t.bars <> o.bars OR t.pending <> o.p OR t.stored <> o.s \
+        OR t.empty <> o.e OR t.attention <> o.a) + \
+    (SELECT count(*) FROM (SELECT DISTINCT currency FROM chainfill_option) o \
+     WHERE NOT EXISTS (SELECT 1 FROM chainfill_tally t WHERE t.currency = o.currency))";
 
 impl Archive<'_> {
     /// Its URL, for `--store`.
@@ -76,43 +96,42 @@ impl Archive<'_> {
 
     /// The journal.
     pub fn attempts(&self) -> Vec<Attempt> {
-        let sql = "SELECT query, coalesce(outcome, '') FROM chainfill_attempt ORDER BY epoch, seq";
-        match self {
-            Archive::Sqlite(path) => {
-                let file = reader(path);
-                let mut statement = file.prepare(sql).expect("a journal");
-                let lines = statement.query_map([], |row| Ok(Attempt { query: row.get(0)?, outcome: row.get(1)? }));
-                lines.expect("a journal").map(|line| line.expect("a line")).collect()
-            }
-            Archive::Postgres(pg, url) => {
-                let lines = pg.psql(url, sql);
-                let line = |line: &str| line.rsplit_once('|').map(|(q, o)| (q.to_owned(), o.to_owned()));
-                let lines = lines.lines().filter_map(line);
-                lines.map(|(query, outcome)| Attempt { query, outcome }).collect()
-            }
-        }
+        let sql = "SELECT query || '|' || coalesce(outcome, '') || '|' || sent || '|' || coalesce(done, 0) \
+                   FROM chainfill_attempt ORDER BY epoch, seq";
+        let attempt = |line: &str| {
+            let mut fields = line.rsplitn(4, '|');
+            let mut field = || fields.next().expect("four fields").to_owned();
+            let (done_ms, sent_ms, outcome, query) = (field(), field(), field(), field());
+            let number = |text: String| text.parse().expect("a number");
+            Attempt { query, outcome, sent_ms: number(sent_ms), done_ms: number(done_ms) }
+        };
+        self.lines(sql).iter().map(|line| attempt(line)).collect()
     }
 
     /// The journal's last lines in full, for a test that fails.
     pub fn last_words(&self) -> String {
         let sql = "SELECT epoch || '.' || seq || ' ' || query || ' ' || sent || ' ' || coalesce(outcome, 'open') \
                    || ' ' || coalesce(note, '') FROM chainfill_attempt ORDER BY epoch DESC, seq DESC LIMIT 30";
+        self.lines(sql).join("\n")
+    }
+
+    /// The one column of a statement.
+    fn lines(&self, sql: &str) -> Vec<String> {
         match self {
             Archive::Sqlite(path) => {
                 let file = reader(path);
-                let mut statement = file.prepare(sql).expect("a journal");
-                let lines = statement.query_map([], |row| row.get::<_, String>(0)).expect("a journal");
-                lines.map(|line| line.expect("a line")).collect::<Vec<_>>().join("\n")
+                let mut statement = file.prepare(sql).expect("a statement");
+                let lines = statement.query_map([], |row| row.get::<_, String>(0)).expect("lines");
+                lines.map(|line| line.expect("a line")).collect()
             }
-            Archive::Postgres(pg, url) => pg.psql(url, sql),
+            Archive::Postgres(pg, url) => pg.psql(url, sql).lines().map(str::to_owned).collect(),
         }
     }
 
-    /// Options whose line in the ledger does not say what the table holds (I2, I4), as a killed run left them. A run
-    /// that goes on asks for them again, and hides it. None where there are no tables yet.
+    /// What is torn in it as a killed run left it. A run that goes on asks again, and hides it. None where there are no
+    /// tables yet.
     pub fn torn(&self) -> u64 {
-        let sql = "SELECT count(*) FROM chainfill_option o WHERE row_count <> \
-                   (SELECT count(*) FROM cryptodatadownload_options_daily c WHERE c.symbol = o.symbol)";
+        let sql = TORN;
         match self {
             Archive::Sqlite(path) => {
                 // In a copy: what is left in the logs beside the file is for the next run to take up.
@@ -145,31 +164,52 @@ impl Archive<'_> {
         attempts
     }
 
-    /// Compares it with the truth, and the journal with what the vendor served, by query.
-    pub fn compare(&self, mut truth: BTreeMap<String, Vec<Candle>>, served: &BTreeMap<String, u64>) -> Loss {
-        let Found { mut rows, loaded, glance } = self.read();
-        let mut loss = Loss::default();
-        let mut in_ledger = 0;
-        for record in &loaded.records {
-            let stored = rows.remove(&record.symbol).unwrap_or_default();
-            let true_bars = truth.remove(record.symbol.as_str()).unwrap_or_default();
-            loss.rows_missing += true_bars.iter().filter(|bar| !stored.contains(bar)).count();
-            loss.rows_made_up += stored.len() - true_bars.iter().filter(|bar| stored.contains(bar)).count();
-            loss.false_empties += usize::from(record.state == OptionState::Empty && !true_bars.is_empty());
-            loss.unknown += usize::from(!matches!(record.state, OptionState::Stored | OptionState::Empty));
-            loss.miscounted += usize::from(record.row_count as usize != stored.len());
-            in_ledger += stored.len() as u64;
+    /// Compares it with the vendor's truth, and the journal with what the vendor saw.
+    pub fn compare(&self, vendor: &Simulated) -> Loss {
+        let Table { mut rows, ledger } = match self {
+            Archive::Sqlite(path) => table::of_sqlite(&reader(path)),
+            Archive::Postgres(pg, url) => table::of_postgres(pg, url),
+        };
+        let mut truth = vendor.rows();
+        let mut loss = Loss { miscounted: usize::try_from(self.torn()).expect("a count"), ..Loss::default() };
+        for (symbol, Line { state, row_count }) in &ledger {
+            let stored = rows.remove(symbol).unwrap_or_default();
+            let true_rows = truth.remove(symbol).unwrap_or_default();
+            let missing: Vec<_> = true_rows.iter().filter(|row| !stored.contains(row)).collect();
+            if let Some(row) = missing.first() {
+                println!("missing: {row:?} of {stored:?}");
+            }
+            loss.rows_missing += missing.len();
+            loss.rows_made_up += stored.len() - true_rows.iter().filter(|row| stored.contains(row)).count();
+            loss.false_empties += usize::from(state == "empty" && !true_rows.is_empty());
+            loss.unknown += usize::from(!["stored", "empty"].contains(&state.as_str()));
+            loss.miscounted += usize::from(*row_count != stored.len());
         }
         loss.unknown += truth.len();
         loss.rows_missing += truth.values().map(Vec::len).sum::<usize>();
         loss.rows_made_up += rows.values().map(Vec::len).sum::<usize>();
-        let tally = |count: fn(&chainfill::store::Tally) -> u64| glance.tallies.iter().map(count).sum::<u64>();
-        let listed = tally(|tally| tally.listed);
-        let parts = tally(|tally| tally.pending + tally.stored + tally.empty + tally.attention);
-        loss.miscounted += usize::from(tally(|tally| tally.rows) != in_ledger);
-        loss.miscounted += usize::from(listed != parts || listed != loaded.records.len() as u64);
-        self.compare_journal(served, &mut loss);
+        self.compare_journal(&vendor.served(), &mut loss);
+        loss.early = self.early(vendor);
         loss
+    }
+
+    /// Attempts that were announced after a refusal was in the journal, and before the end of the wait that the vendor
+    /// had told. Those of a run that never read it are not among them: it was killed before its commit.
+    fn early(&self, vendor: &Simulated) -> u64 {
+        let attempts = self.sent();
+        let refusals = vendor.refusals();
+        let mut early = 0;
+        for throttled in attempts.iter().filter(|attempt| attempt.outcome == "throttled") {
+            // The refusal that it heard: the last one of that query before its answer was taken in.
+            let heard = |refusal: &&(String, i64, i64)| refusal.0 == throttled.query && refusal.1 <= throttled.done_ms;
+            let Some((_, at_ms, wait_s)) = refusals.iter().rfind(heard) else { continue };
+            let until_ms = at_ms + wait_s * SECOND_MS;
+            for attempt in attempts.iter().filter(|next| (throttled.done_ms + 1..until_ms).contains(&next.sent_ms)) {
+                println!("early: {attempt:?}, {} ms before the end of {throttled:?}", until_ms - attempt.sent_ms);
+                early += 1;
+            }
+        }
+        early
     }
 
     fn compare_journal(&self, served: &BTreeMap<String, u64>, loss: &mut Loss) {
@@ -195,22 +235,6 @@ impl Archive<'_> {
             }
             loss.never_sent += known.saturating_sub(served.get(query).copied().unwrap_or_default());
         }
-    }
-
-    fn read(&self) -> Found {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let url = self.url().parse().expect("a store's URL");
-            let store = open(&url, Mode::Read).await.unwrap_or_else(|error| panic!("{error}")).store;
-            let mut rows: BTreeMap<Symbol, Vec<Candle>> = BTreeMap::new();
-            let mut take = |symbol: &Symbol, row: Result<&Candle, &str>| {
-                rows.entry(symbol.clone()).or_default().push(row.expect("a bar").clone());
-            };
-            store.audit(&mut take).await.expect("the table can be read");
-            let loaded = store.load(Moment(0)).await.expect("the ledger can be read");
-            let glance = store.glance(Moment(0)).await.expect("the tallies can be read");
-            Found { rows, loaded, glance }
-        })
     }
 }
 
@@ -247,4 +271,38 @@ pub async fn end_at_an_order(store: Arc<dyn Store>, epoch: Epoch) {
     }
     let end = RunEnd { at: SystemClock::start().now(), ending: Ending::Complete, progress: None };
     store.end(epoch, &end).await.unwrap();
+}
+
+#[test]
+fn each_kind_of_loss_is_seen() {
+    let faults = "s1@9".parse().unwrap();
+    let settings = super::world::small("BTC=20,ETH=20");
+    let vendor = Simulated::start(chainfill::vendor::Settings { faults, fault_wait_s: 1, ..settings });
+    let desk = super::program::Desk::new();
+    let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
+    desk.chainfill(&args).key("simulated-key").ends_with(0);
+    let archive = Archive::Sqlite(desk.database());
+    assert_eq!(archive.compare(&vendor), Loss::default());
+    let file = Connection::open(desk.database()).unwrap();
+    let with = |sql: &str| {
+        assert!(file.execute(sql, []).unwrap() > 0, "{sql} changes nothing");
+        archive.compare(&vendor)
+    };
+    let early = "UPDATE chainfill_attempt SET sent = (SELECT done + 5 FROM chainfill_attempt WHERE outcome = 'throttled') \
+                 WHERE seq = (SELECT max(seq) FROM chainfill_attempt)";
+    assert_eq!(with(early).early, 1);
+    let bars = "cryptodatadownload_options_daily";
+    let one = format!("(symbol, date) = (SELECT symbol, max(date) FROM {bars})");
+    let loss = with(&format!("UPDATE {bars} SET price_close = price_close + 0.0001 WHERE {one}"));
+    assert_eq!((loss.rows_missing, loss.rows_made_up, loss.miscounted), (1, 1, 0));
+    let loss = with(&format!("DELETE FROM {bars} WHERE {one}"));
+    assert_eq!((loss.rows_missing, loss.rows_made_up), (1, 0));
+    assert!(loss.miscounted >= 2 && archive.torn() == 1, "{loss:?}");
+    let loss = with("UPDATE chainfill_tally SET stored = stored + 1 WHERE currency = 'ETH'");
+    assert_eq!(archive.torn(), 2, "{loss:?}");
+    let loss =
+        with("UPDATE chainfill_option SET state = 'empty' WHERE symbol = (SELECT max(symbol) FROM chainfill_option)");
+    assert_eq!(loss.false_empties, 1);
+    let loss = with("UPDATE chainfill_attempt SET outcome = 'unsent' WHERE seq = 9");
+    assert_eq!(loss.not_journaled, 1);
 }

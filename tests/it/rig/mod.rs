@@ -20,6 +20,7 @@ pub mod proxy_http;
 pub mod proxy_postgres;
 pub mod simulated;
 pub mod strace;
+pub mod table;
 pub mod tmux;
 pub mod volume;
 pub mod world;

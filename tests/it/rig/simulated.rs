@@ -9,9 +9,12 @@ use chainfill::clock::{Clock as _, SystemClock};
 use chainfill::domain::candle::Candle;
 use chainfill::domain::moment::Moment;
 use chainfill::vendor::Vendor;
+use chainfill::vendor::bars::Bar;
 use chainfill::vendor::server::Server;
 use chainfill::vendor::settings::Settings;
 use tokio::sync::oneshot;
+
+use super::table::{Row, row_of};
 
 /// A vendor that listens. It ends when this is dropped.
 pub struct Simulated {
@@ -59,6 +62,24 @@ impl Simulated {
         let vendor = self.vendor();
         let bars = |name: &str| vendor.truth(name).iter().map(|bar| bar.candle().expect("a bar")).collect();
         vendor.names().iter().map(|name| (name.to_string(), bars(name))).collect()
+    }
+
+    /// The same as rows of the table, made of the vendor's own texts.
+    pub fn rows(&self) -> BTreeMap<String, Vec<Row>> {
+        let vendor = self.vendor();
+        let row = |name: &str, bar: &Bar| {
+            let values = [&bar.open, &bar.high, &bar.low, &bar.close, &bar.volume].map(String::as_str);
+            row_of(name, &bar.date.to_string(), bar.unix_ms, values)
+        };
+        let rows = |name: &str| vendor.truth(name).iter().map(|bar| row(name, bar)).collect();
+        vendor.names().iter().map(|name| (name.to_string(), rows(name))).collect()
+    }
+
+    /// Each refusal that told a wait in seconds: the query in the journal's words, when, and how long.
+    pub fn refusals(&self) -> Vec<(String, i64, i64)> {
+        let vendor = self.vendor();
+        let refused = vendor.log().kept().iter().filter(|access| access.status == 429);
+        refused.filter_map(|access| Some((journal_words(&access.path), access.at.0, access.wait_s?))).collect()
     }
 
     /// Requests that came, refused ones included.

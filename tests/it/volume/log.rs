@@ -31,7 +31,7 @@ fn a_full_disk_under_the_log_is_said_once_and_the_run_and_later_the_log_go_on() 
     volume.free();
     let ended = running.wait().expect_code(0);
     assert_eq!(ended.err.matches("cannot be written").count(), 1, "{}", ended.err);
-    let loss = Archive::Sqlite(desk.database()).compare(vendor.truth(), &vendor.served());
+    let loss = Archive::Sqlite(desk.database()).compare(&vendor);
     assert_eq!(loss, Loss::default());
     let log = fs::read_to_string(volume.seen("run.log")).expect("a log");
     assert!(log.contains("BACKFILL COMPLETE"), "{log}");
@@ -50,6 +50,6 @@ fn where_no_log_can_be_made_for_want_of_room_the_run_goes_on_without_one() {
     let desk = Desk::new();
     let ended = backfill(&desk, &vendor, &volume, "logs/run.log").ends_with(0);
     assert!(ended.err.contains("cannot be made: No space left on device"), "{}", ended.err);
-    let loss = Archive::Sqlite(desk.database()).compare(vendor.truth(), &vendor.served());
+    let loss = Archive::Sqlite(desk.database()).compare(&vendor);
     assert_eq!(loss, Loss::default());
 }

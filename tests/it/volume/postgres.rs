@@ -52,7 +52,7 @@ fn a_full_disk_under_the_tables_is_waited_for_and_a_freed_one_is_gone_on_with() 
     running.wait().expect_code(0);
     desk.chainfill(&["verify", "--store", &url]).ends_with(0);
     assert!(pg.log().contains("could not extend file"), "{}", pg.log());
-    let loss = Archive::Postgres(&pg, url).compare(vendor.truth(), &vendor.served());
+    let loss = Archive::Postgres(&pg, url).compare(&vendor);
     assert_eq!(loss, Loss::default());
 }
 
@@ -84,6 +84,6 @@ fn a_full_disk_under_the_servers_log_ends_the_server_and_the_run_goes_on_with_th
         "{}",
         pg.log().lines().filter(|line| line.contains("PANIC") || line.contains("FATAL")).collect::<Vec<_>>().join("\n")
     );
-    let loss = Archive::Postgres(&pg, url).compare(vendor.truth(), &vendor.served());
+    let loss = Archive::Postgres(&pg, url).compare(&vendor);
     assert_eq!(loss, Loss::default());
 }

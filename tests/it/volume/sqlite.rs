@@ -79,7 +79,7 @@ impl Scene {
         self.program(&["verify"]).ends_with(0);
         let brought = self.desk.path().join("brought");
         self.volume.bring(&brought);
-        Archive::Sqlite(brought.join("chainfill.db")).compare(self.vendor.truth(), &self.vendor.served())
+        Archive::Sqlite(brought.join("chainfill.db")).compare(&self.vendor)
     }
 }
 

@@ -4,7 +4,7 @@
 mod answers;
 mod configuration;
 mod names;
-mod plain;
+pub mod plain;
 mod requests;
 mod stored;
 mod vendor;
