@@ -122,7 +122,10 @@ impl Queue {
         let before = self.len();
         self.urgent.retain(|work| !work.is_canary());
         self.later.retain(|_, work| !work.is_canary());
-        self.len() < before
+        let dropped = before - self.len();
+        // One request each: still counted, the run's finish would wait for what nobody sends.
+        self.requests = self.requests.saturating_sub(u64::try_from(dropped).unwrap_or(u64::MAX));
+        dropped > 0
     }
 
     /// Lets only the canary go, or everything again.

@@ -115,6 +115,7 @@ async fn a_vendor_that_is_down_for_ten_minutes_is_waited_for() {
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     assert!(world.told("Down") >= 1 && world.told("Up") >= 1);
     world.assert_complete().await;
+    assert_eq!(world.progress.lock().unwrap().requests_left, 0, "who was to be asked, and was spared, is not counted");
 }
 
 #[tokio::test(start_paused = true)]
