@@ -89,6 +89,7 @@ impl Run {
         self.settings.pace.spacing_ms = spacing_ms.max(0);
         self.governor.set_pace(with_ahead(self.settings.pace), now);
         self.tell(Event::Paced { spacing_ms: self.settings.pace.spacing_ms });
+        self.send_next(); // where it is slower, what is announced and has not left is taken back
     }
 
     /// Puts options back to pending, with a line in the log of what people asked for (I8). They are asked for once
