@@ -1,7 +1,6 @@
 //! From the ledger to the queue.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use jiff::civil::Date;
 
@@ -18,8 +17,8 @@ use crate::domain::tally::Tally;
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     wanted: Vec<Wanted>,
-    /// Where in `wanted` an expiry is.
-    expiries: HashMap<(Currency, Date), Range<usize>>,
+    /// Which of `wanted` are of an expiry.
+    expiries: HashMap<(Currency, Date), Vec<usize>>,
     open: HashSet<Symbol>,
     counts: HashMap<Currency, (u64, u64)>,
     chains: Chains,
@@ -27,6 +26,30 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// Takes options in, those too that were asked for before. Returns where the news are: what is open already is
+    /// neither counted nor asked for twice.
+    fn extend(&mut self, options: Vec<Wanted>) -> Vec<usize> {
+        let named: HashSet<&Symbol> = options.iter().map(|option| &option.symbol).collect();
+        let known = self.wanted.iter().enumerate().filter(|(_, known)| named.contains(&known.symbol));
+        let known: HashMap<Symbol, usize> = known.map(|(at, known)| (known.symbol.clone(), at)).collect();
+        let mut news = Vec::new();
+        for option in options {
+            if !self.open.insert(option.symbol.clone()) {
+                continue;
+            }
+            self.counts.entry(option.currency.clone()).or_default().1 += 1;
+            if let Some(at) = known.get(&option.symbol) {
+                news.push(*at);
+                continue;
+            }
+            news.push(self.wanted.len());
+            let chain = (option.currency.clone(), option.expiry);
+            self.expiries.entry(chain).or_default().push(self.wanted.len());
+            self.wanted.push(option);
+        }
+        news
+    }
+
     /// Counts an option as done: its number within its currency, and their number. 0: it was not asked for.
     pub fn count(&mut self, record: &OptionRecord) -> (u64, u64) {
         let Some((done, todo)) = self.counts.get_mut(&record.currency) else { return (0, 0) };
@@ -40,6 +63,12 @@ impl Scope {
     /// Whether an option is asked for and not known yet.
     pub fn is_open(&self, symbol: &Symbol) -> bool {
         self.open.contains(symbol)
+    }
+
+    /// How many options are asked for in this run, by currency.
+    fn todo(&self, currencies: &[Currency]) -> Vec<(Currency, u64)> {
+        let todo = |currency: &Currency| self.counts.get(currency).map(|(_, todo)| (currency.clone(), *todo));
+        currencies.iter().filter_map(todo).collect()
     }
 
     /// Options asked for and not known yet.
@@ -60,9 +89,8 @@ impl Scope {
     /// Options asked for and not known yet, of one expiry, in order.
     pub fn open_of(&self, query: &Query) -> Vec<Symbol> {
         let Query::Expiry(currency, expiry) = query else { return Vec::new() };
-        let place = self.expiries.get(&(currency.clone(), *expiry)).cloned().unwrap_or_default();
-        let open = self.wanted[place].iter().filter(|wanted| self.open.contains(&wanted.symbol));
-        open.map(|wanted| wanted.symbol.clone()).collect()
+        let places = self.expiries.get(&(currency.clone(), *expiry)).into_iter().flatten();
+        places.map(|at| &self.wanted[*at].symbol).filter(|symbol| self.open.contains(*symbol)).cloned().collect()
     }
 }
 
@@ -78,20 +106,10 @@ impl Run {
         let horizon = Horizon { now, empty_days: self.settings.empty_days };
         let mut wanted = plan::wanted(&self.records, &currencies, horizon);
         wanted.truncate(self.settings.limit.unwrap_or(usize::MAX));
-        let mut counts: HashMap<Currency, (u64, u64)> = HashMap::new();
-        for option in &wanted {
-            counts.entry(option.currency.clone()).or_default().1 += 1;
-        }
-        let todo: Vec<_> = currencies
-            .iter()
-            .map(|currency| (currency.clone(), counts.get(currency).map_or(0, |(_, todo)| *todo)))
-            .collect();
-        for (currency, _) in &todo {
-            counts.entry(currency.clone()).or_default();
-        }
-        let open = wanted.iter().map(|option| option.symbol.clone()).collect();
-        let (chains, expiries) = (Chains::of(&self.records), expiries(&wanted));
-        self.scope = Scope { chains, wanted, expiries, open, counts, probes: 0 };
+        let counts = currencies.iter().map(|currency| (currency.clone(), (0, 0))).collect();
+        self.scope = Scope { chains: Chains::of(&self.records), counts, ..Scope::default() };
+        self.scope.extend(wanted);
+        let todo = self.scope.todo(&currencies);
         self.witnesses.know_from(&self.records);
         let requests = self.queue_queries();
         let before = Before { tallies: Tally::of(&self.records), bytes: self.settings.store_bytes };
@@ -105,17 +123,11 @@ impl Run {
             symbols.iter().filter_map(|symbol| self.records.get(*self.index.get(symbol)?).cloned()).collect();
         let currencies = self.currencies();
         let horizon = Horizon { now: self.now(), empty_days: self.settings.empty_days };
-        let wanted = plan::wanted(&records, &currencies, horizon);
-        for option in &wanted {
-            self.scope.counts.entry(option.currency.clone()).or_default().1 += 1;
-            self.scope.open.insert(option.symbol.clone());
-        }
+        let news = self.scope.extend(plan::wanted(&records, &currencies, horizon));
+        let wanted: Vec<Wanted> = news.into_iter().map(|at| self.scope.wanted[at].clone()).collect();
         let queries = self.cover(&wanted);
         let requests = self.enqueue(queries);
-        self.scope.wanted.extend(wanted);
-        let counts = &self.scope.counts;
-        let todo = |currency: &Currency| counts.get(currency).map(|(_, todo)| (currency.clone(), *todo));
-        (currencies.iter().filter_map(todo).collect(), requests)
+        (self.scope.todo(&currencies), requests)
     }
 
     fn cover(&self, wanted: &[Wanted]) -> Vec<Query> {
@@ -222,16 +234,4 @@ impl Run {
         let requests = self.queue_queries();
         self.tell(Event::Planned { before: None, todo: Vec::new(), requests });
     }
-}
-
-/// Where each expiry's options are: they are wanted one expiry after another.
-fn expiries(wanted: &[Wanted]) -> HashMap<(Currency, Date), Range<usize>> {
-    let mut places = HashMap::new();
-    let mut start = 0;
-    for chain in wanted.chunk_by(|a, b| a.expiry == b.expiry && a.currency == b.currency) {
-        let end = start + chain.len();
-        places.insert((chain[0].currency.clone(), chain[0].expiry), start..end);
-        start = end;
-    }
-    places
 }
