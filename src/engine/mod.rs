@@ -299,6 +299,7 @@ impl Run {
             if let Some(until) = self.failures.hold_until(now, self.governor.in_flight()) {
                 return until;
             }
+            self.drop_moot(now);
             let Some(ready_at) = self.queue.ready_at() else { return later };
             if ready_at > now {
                 return ready_at;

@@ -10,6 +10,7 @@ use crate::domain::answer::Query;
 use crate::domain::event::{Before, Event};
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
+use crate::domain::moment::Moment;
 use crate::domain::plan::{self, Chains, Horizon, Wanted};
 use crate::domain::tally::Tally;
 
@@ -23,6 +24,8 @@ pub(super) struct Scope {
     counts: HashMap<Currency, (u64, u64)>,
     chains: Chains,
     probes: u32,
+    /// Whether one of them is out. What fails after it was answered says nothing of how all are to be asked for.
+    probing: bool,
 }
 
 impl Scope {
@@ -88,9 +91,20 @@ impl Scope {
 
     /// Options asked for and not known yet, of one expiry, in order.
     pub fn open_of(&self, query: &Query) -> Vec<Symbol> {
-        let Query::Expiry(currency, expiry) = query else { return Vec::new() };
-        let places = self.expiries.get(&(currency.clone(), *expiry)).into_iter().flatten();
-        places.map(|at| &self.wanted[*at].symbol).filter(|symbol| self.open.contains(*symbol)).cloned().collect()
+        self.of(query).filter(|symbol| self.open.contains(*symbol)).cloned().collect()
+    }
+
+    fn has_open(&self, query: &Query) -> bool {
+        self.of(query).any(|symbol| self.open.contains(symbol))
+    }
+
+    /// Options asked for, of one expiry.
+    fn of(&self, query: &Query) -> impl Iterator<Item = &Symbol> {
+        let places = match query {
+            Query::Symbol(_) => None,
+            Query::Expiry(currency, expiry) => self.expiries.get(&(currency.clone(), *expiry)),
+        };
+        places.into_iter().flatten().map(|at| &self.wanted[*at].symbol)
     }
 }
 
@@ -154,6 +168,7 @@ impl Run {
             && let Some(probe) = probe()
         {
             self.scope.probes = 1;
+            self.scope.probing = true;
             self.enqueue(vec![probe]);
             // Until the answer is known, the range is taken from its dear end.
             return u64::try_from(open.len() + 1).unwrap_or(u64::MAX);
@@ -185,12 +200,25 @@ impl Run {
 
     /// Whether the vendor's ability to answer expiries is being found out right now.
     pub(super) fn is_probing(&self) -> bool {
-        self.scope.probes > 0 && self.ability.expiry_queries != Proven::Yes
+        self.scope.probing
+    }
+
+    /// Drops what is next and can bring nothing any more: the answer to another query held its options.
+    pub(super) fn drop_moot(&mut self, now: Moment) {
+        let scope = &self.scope;
+        let is_moot = |query: &Query| match query {
+            Query::Symbol(symbol) => !scope.is_open(symbol),
+            Query::Expiry(..) => !scope.probing && !scope.has_open(query),
+        };
+        while self.queue.next_query(now).is_some_and(is_moot) {
+            self.queue.take(now);
+        }
     }
 
     /// An answer has shown whether expiries can be asked for.
     pub(super) fn face_found(&mut self, expiry_queries: bool, why: String) {
         let now = self.now();
+        self.scope.probing = false;
         self.ability.expiry_queries = if expiry_queries { Proven::Yes } else { Proven::No };
         self.ability.probed_at = Some(now);
         self.batch.ability = Some(self.ability.clone());
@@ -207,7 +235,9 @@ impl Run {
             .filter(|wanted| *tried != Query::Expiry(wanted.currency.clone(), wanted.expiry))
             .cloned()
             .collect();
-        match plan::probe(&others).filter(|_| self.scope.probes <= crate::limits::PROBES_MAX) {
+        let next = plan::probe(&others).filter(|_| self.scope.probes <= crate::limits::PROBES_MAX);
+        self.scope.probing = next.is_some();
+        match next {
             Some(probe) => {
                 self.enqueue(vec![probe]);
             }

@@ -117,6 +117,18 @@ impl Queue {
         self.ready.pop_front()
     }
 
+    /// The query that may go next, where it is one for bars.
+    pub fn next_query(&self, now: Moment) -> Option<&Query> {
+        if self.canary_only {
+            return None;
+        }
+        let due = self.later.first_key_value().filter(|((at, _), _)| *at <= now).map(|(_, work)| work);
+        match &self.urgent.front().or(due).or(self.ready.front())?.ask {
+            Ask::Bars(pages, _) => Some(pages.query()),
+            Ask::Listing(_) | Ask::Canary(_) => None,
+        }
+    }
+
     /// Takes the canary out. Whether it was there.
     pub fn drop_canary(&mut self) -> bool {
         let before = self.len();
