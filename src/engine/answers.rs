@@ -100,8 +100,10 @@ impl Run {
         let goes_on = matches!(page.more, crate::domain::answer::More::At(_));
         match pages.add(page) {
             Ok(Next::Ask(pages, offset)) => {
-                if goes_on && rows < crate::limits::PAGE_ROWS && self.ability.page_rows != Some(rows) {
-                    // S17: the vendor's pages are smaller than asked; the next plan counts with that.
+                // S17: the vendor's pages are smaller than asked; the next plan counts with that. One option is asked for
+                // without a `limit`: the size of its page is no cap, and would make expiries look dear.
+                let is_cap = goes_on && matches!(query, Query::Expiry(..)) && rows < crate::limits::PAGE_ROWS;
+                if is_cap && self.ability.page_rows != Some(rows) {
                     self.ability.page_rows = Some(rows.max(1));
                     self.batch.ability = Some(self.ability.clone());
                 }
@@ -184,7 +186,7 @@ impl Run {
         let done = self.scope.open_of(query);
         let taken = self.scope.set_aside(&done);
         self.queue_all();
-        self.scope.put_back(taken);
+        self.scope.take_in(taken);
     }
 
     fn news(&self, symbol: &Symbol, history: History, at: Moment) -> OptionNews {

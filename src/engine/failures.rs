@@ -4,6 +4,7 @@ use super::queue::{Ask, Work};
 use super::shutdown::Stop;
 use super::witness::About;
 use super::{QueryMode, Run};
+use crate::domain::ability::Proven;
 use crate::domain::answer::Query;
 use crate::domain::event::Event;
 use crate::domain::ledger::Happening;
@@ -266,7 +267,9 @@ impl Run {
             return;
         }
         if for_all {
-            self.face_found(false, fault.to_string());
+            if probing || self.ability.expiry_queries != Proven::No {
+                self.face_found(false, fault.to_string()); // those still in flight find nothing new
+            }
             if self.settings.query == QueryMode::Expiry {
                 self.no_expiries();
                 return;

@@ -1,7 +1,6 @@
 //! From the ledger to the queue.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use jiff::civil::Date;
 
@@ -11,6 +10,7 @@ use crate::domain::answer::Query;
 use crate::domain::event::{Before, Event};
 use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::ledger::OptionRecord;
+use crate::domain::moment::Moment;
 use crate::domain::plan::{self, Chains, Horizon, Wanted};
 use crate::domain::tally::Tally;
 
@@ -18,15 +18,43 @@ use crate::domain::tally::Tally;
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     wanted: Vec<Wanted>,
-    /// Where in `wanted` an expiry is.
-    expiries: HashMap<(Currency, Date), Range<usize>>,
+    /// Which of `wanted` are of an expiry.
+    expiries: HashMap<(Currency, Date), Vec<usize>>,
     open: HashSet<Symbol>,
     counts: HashMap<Currency, (u64, u64)>,
     chains: Chains,
+    /// Whether the plan was made: before, options that are put back are left to it.
+    pub is_planned: bool,
     probes: u32,
+    /// Whether one of them is out. What fails after it was answered says nothing of how all are to be asked for.
+    probing: bool,
 }
 
 impl Scope {
+    /// Takes options in, those too that were asked for before. Returns where the news are: what is open already is
+    /// neither counted nor asked for twice.
+    fn extend(&mut self, options: Vec<Wanted>) -> Vec<usize> {
+        let named: HashSet<&Symbol> = options.iter().map(|option| &option.symbol).collect();
+        let known = self.wanted.iter().enumerate().filter(|(_, known)| named.contains(&known.symbol));
+        let known: HashMap<Symbol, usize> = known.map(|(at, known)| (known.symbol.clone(), at)).collect();
+        let mut news = Vec::new();
+        for option in options {
+            if !self.open.insert(option.symbol.clone()) {
+                continue;
+            }
+            self.counts.entry(option.currency.clone()).or_default().1 += 1;
+            if let Some(at) = known.get(&option.symbol) {
+                news.push(*at);
+                continue;
+            }
+            news.push(self.wanted.len());
+            let chain = (option.currency.clone(), option.expiry);
+            self.expiries.entry(chain).or_default().push(self.wanted.len());
+            self.wanted.push(option);
+        }
+        news
+    }
+
     /// Counts an option as done: its number within its currency, and their number. 0: it was not asked for.
     pub fn count(&mut self, record: &OptionRecord) -> (u64, u64) {
         let Some((done, todo)) = self.counts.get_mut(&record.currency) else { return (0, 0) };
@@ -42,6 +70,12 @@ impl Scope {
         self.open.contains(symbol)
     }
 
+    /// How many options are asked for in this run, by currency.
+    fn todo(&self, currencies: &[Currency]) -> Vec<(Currency, u64)> {
+        let todo = |currency: &Currency| self.counts.get(currency).map(|(_, todo)| (currency.clone(), *todo));
+        currencies.iter().filter_map(todo).collect()
+    }
+
     /// Options asked for and not known yet.
     pub fn open_count(&self) -> usize {
         self.open.len()
@@ -52,17 +86,27 @@ impl Scope {
         symbols.iter().filter_map(|symbol| self.open.take(symbol)).collect()
     }
 
-    /// Puts them back, to be counted when they are committed.
-    pub fn put_back(&mut self, symbols: Vec<Symbol>) {
+    /// Takes them in again, to be counted when they are committed.
+    pub fn take_in(&mut self, symbols: Vec<Symbol>) {
         self.open.extend(symbols);
     }
 
     /// Options asked for and not known yet, of one expiry, in order.
     pub fn open_of(&self, query: &Query) -> Vec<Symbol> {
-        let Query::Expiry(currency, expiry) = query else { return Vec::new() };
-        let place = self.expiries.get(&(currency.clone(), *expiry)).cloned().unwrap_or_default();
-        let open = self.wanted[place].iter().filter(|wanted| self.open.contains(&wanted.symbol));
-        open.map(|wanted| wanted.symbol.clone()).collect()
+        self.of(query).filter(|symbol| self.open.contains(*symbol)).cloned().collect()
+    }
+
+    fn has_open(&self, query: &Query) -> bool {
+        self.of(query).any(|symbol| self.open.contains(symbol))
+    }
+
+    /// Options asked for, of one expiry.
+    fn of(&self, query: &Query) -> impl Iterator<Item = &Symbol> {
+        let places = match query {
+            Query::Symbol(_) => None,
+            Query::Expiry(currency, expiry) => self.expiries.get(&(currency.clone(), *expiry)),
+        };
+        places.into_iter().flatten().map(|at| &self.wanted[*at].symbol)
     }
 }
 
@@ -78,20 +122,10 @@ impl Run {
         let horizon = Horizon { now, empty_days: self.settings.empty_days };
         let mut wanted = plan::wanted(&self.records, &currencies, horizon);
         wanted.truncate(self.settings.limit.unwrap_or(usize::MAX));
-        let mut counts: HashMap<Currency, (u64, u64)> = HashMap::new();
-        for option in &wanted {
-            counts.entry(option.currency.clone()).or_default().1 += 1;
-        }
-        let todo: Vec<_> = currencies
-            .iter()
-            .map(|currency| (currency.clone(), counts.get(currency).map_or(0, |(_, todo)| *todo)))
-            .collect();
-        for (currency, _) in &todo {
-            counts.entry(currency.clone()).or_default();
-        }
-        let open = wanted.iter().map(|option| option.symbol.clone()).collect();
-        let (chains, expiries) = (Chains::of(&self.records), expiries(&wanted));
-        self.scope = Scope { chains, wanted, expiries, open, counts, probes: 0 };
+        let counts = currencies.iter().map(|currency| (currency.clone(), (0, 0))).collect();
+        self.scope = Scope { chains: Chains::of(&self.records), counts, is_planned: true, ..Scope::default() };
+        self.scope.extend(wanted);
+        let todo = self.scope.todo(&currencies);
         self.witnesses.know_from(&self.records);
         let requests = self.queue_queries();
         let before = Before { tallies: Tally::of(&self.records), bytes: self.settings.store_bytes };
@@ -105,17 +139,18 @@ impl Run {
             symbols.iter().filter_map(|symbol| self.records.get(*self.index.get(symbol)?).cloned()).collect();
         let currencies = self.currencies();
         let horizon = Horizon { now: self.now(), empty_days: self.settings.empty_days };
-        let wanted = plan::wanted(&records, &currencies, horizon);
-        for option in &wanted {
-            self.scope.counts.entry(option.currency.clone()).or_default().1 += 1;
-            self.scope.open.insert(option.symbol.clone());
-        }
-        let queries = self.cover(&wanted);
-        let requests = self.enqueue(queries);
-        self.scope.wanted.extend(wanted);
-        let counts = &self.scope.counts;
-        let todo = |currency: &Currency| counts.get(currency).map(|(_, todo)| (currency.clone(), *todo));
-        (currencies.iter().filter_map(todo).collect(), requests)
+        let news = self.scope.extend(plan::wanted(&records, &currencies, horizon));
+        let mut wanted: Vec<Wanted> = news.into_iter().map(|at| self.scope.wanted[at].clone()).collect();
+        let requests = if self.is_probing() {
+            // They are queued with all others once it is known how, and counted from the dear end until then.
+            u64::try_from(wanted.len()).unwrap_or(u64::MAX)
+        } else {
+            let queued = self.queue.expiries();
+            wanted.retain(|option| !queued.contains(&(&option.currency, option.expiry))); // its answer will hold it
+            let queries = self.cover(&wanted);
+            self.enqueue(queries)
+        };
+        (self.scope.todo(&currencies), requests)
     }
 
     fn cover(&self, wanted: &[Wanted]) -> Vec<Query> {
@@ -142,6 +177,7 @@ impl Run {
             && let Some(probe) = probe()
         {
             self.scope.probes = 1;
+            self.scope.probing = true;
             self.enqueue(vec![probe]);
             // Until the answer is known, the range is taken from its dear end.
             return u64::try_from(open.len() + 1).unwrap_or(u64::MAX);
@@ -173,12 +209,25 @@ impl Run {
 
     /// Whether the vendor's ability to answer expiries is being found out right now.
     pub(super) fn is_probing(&self) -> bool {
-        self.scope.probes > 0 && self.ability.expiry_queries != Proven::Yes
+        self.scope.probing
+    }
+
+    /// Drops what is next and can bring nothing any more: the answer to another query held its options.
+    pub(super) fn drop_moot(&mut self, now: Moment) {
+        let scope = &self.scope;
+        let is_moot = |query: &Query| match query {
+            Query::Symbol(symbol) => !scope.is_open(symbol),
+            Query::Expiry(..) => !scope.probing && !scope.has_open(query),
+        };
+        while self.queue.next_query(now).is_some_and(is_moot) {
+            self.queue.take(now);
+        }
     }
 
     /// An answer has shown whether expiries can be asked for.
     pub(super) fn face_found(&mut self, expiry_queries: bool, why: String) {
         let now = self.now();
+        self.scope.probing = false;
         self.ability.expiry_queries = if expiry_queries { Proven::Yes } else { Proven::No };
         self.ability.probed_at = Some(now);
         self.batch.ability = Some(self.ability.clone());
@@ -195,7 +244,9 @@ impl Run {
             .filter(|wanted| *tried != Query::Expiry(wanted.currency.clone(), wanted.expiry))
             .cloned()
             .collect();
-        match plan::probe(&others).filter(|_| self.scope.probes <= crate::limits::PROBES_MAX) {
+        let next = plan::probe(&others).filter(|_| self.scope.probes <= crate::limits::PROBES_MAX);
+        self.scope.probing = next.is_some();
+        match next {
             Some(probe) => {
                 self.enqueue(vec![probe]);
             }
@@ -222,16 +273,4 @@ impl Run {
         let requests = self.queue_queries();
         self.tell(Event::Planned { before: None, todo: Vec::new(), requests });
     }
-}
-
-/// Where each expiry's options are: they are wanted one expiry after another.
-fn expiries(wanted: &[Wanted]) -> HashMap<(Currency, Date), Range<usize>> {
-    let mut places = HashMap::new();
-    let mut start = 0;
-    for chain in wanted.chunk_by(|a, b| a.expiry == b.expiry && a.currency == b.currency) {
-        let end = start + chain.len();
-        places.insert((chain[0].currency.clone(), chain[0].expiry), start..end);
-        start = end;
-    }
-    places
 }

@@ -1,9 +1,11 @@
 //! What is to be asked for: now, in order, or again later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use jiff::civil::Date;
 
 use crate::domain::answer::{Pages, Query};
-use crate::domain::instrument::Symbol;
+use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::moment::Moment;
 use crate::source::ListingAsk;
 
@@ -117,12 +119,27 @@ impl Queue {
         self.ready.pop_front()
     }
 
+    /// The query that may go next, where it is one for bars.
+    pub fn next_query(&self, now: Moment) -> Option<&Query> {
+        if self.canary_only {
+            return None;
+        }
+        let due = self.later.first_key_value().filter(|((at, _), _)| *at <= now).map(|(_, work)| work);
+        match &self.urgent.front().or(due).or(self.ready.front())?.ask {
+            Ask::Bars(pages, _) => Some(pages.query()),
+            Ask::Listing(_) | Ask::Canary(_) => None,
+        }
+    }
+
     /// Takes the canary out. Whether it was there.
     pub fn drop_canary(&mut self) -> bool {
         let before = self.len();
         self.urgent.retain(|work| !work.is_canary());
         self.later.retain(|_, work| !work.is_canary());
-        self.len() < before
+        let dropped = before - self.len();
+        // One request each: still counted, the run's finish would wait for what nobody sends.
+        self.requests = self.requests.saturating_sub(u64::try_from(dropped).unwrap_or(u64::MAX));
+        dropped > 0
     }
 
     /// Lets only the canary go, or everything again.
@@ -146,6 +163,11 @@ impl Queue {
             std::mem::take(&mut self.later).into_iter().filter_map(|(at, work)| Some((at, keep(work)?))).collect();
         self.requests = self.urgent.iter().chain(&self.ready).chain(self.later.values()).map(Work::requests).sum();
         found
+    }
+
+    /// The expiries that are still to be asked for.
+    pub fn expiries(&self) -> HashSet<(&Currency, Date)> {
+        self.urgent.iter().chain(&self.ready).chain(self.later.values()).filter_map(Work::expiry).collect()
     }
 
     /// A name for what comes next.
@@ -179,6 +201,16 @@ impl Work {
     /// Whether pages of it were read already.
     pub fn is_begun(&self) -> bool {
         matches!(self.ask, Ask::Bars(_, offset) if offset > 0)
+    }
+
+    fn expiry(&self) -> Option<(&Currency, Date)> {
+        match &self.ask {
+            Ask::Bars(pages, _) => match pages.query() {
+                Query::Expiry(currency, expiry) => Some((currency, *expiry)),
+                Query::Symbol(_) => None,
+            },
+            Ask::Listing(_) | Ask::Canary(_) => None,
+        }
     }
 
     fn requests(&self) -> u64 {

@@ -19,11 +19,11 @@ fn knowing(quota: Quota, log: impl IntoIterator<Item = Counted>) -> Governor {
 }
 
 fn permit(ms: i64) -> Permit {
-    Permit { granted: Moment(ms), probe: false }
+    Permit { granted: Moment(ms), probe: false, slowed: 0 }
 }
 
 fn probe(ms: i64) -> Permit {
-    Permit { granted: Moment(ms), probe: true }
+    Permit { granted: Moment(ms), probe: true, slowed: 0 }
 }
 
 fn refuse(governor: &mut Governor, permit: Permit, at_ms: i64, wait_s: Option<i64>) -> Vec<Lesson> {

@@ -34,6 +34,8 @@ pub struct Pace {
 pub struct Permit {
     granted: Moment,
     probe: bool,
+    /// How often the pace had been slowed by then.
+    slowed: u32,
 }
 
 /// The answer to "may a request go now?".
@@ -161,6 +163,7 @@ pub struct Governor {
     log: VecDeque<Counted>,
     in_flight: u32,
     paced_until: Moment,
+    slowed: u32,
     memory: Memory,
     /// Good answers since the last 429: how far the quota, or its absence, can be trusted.
     successes: usize,
@@ -186,6 +189,7 @@ impl Governor {
             log,
             in_flight: 0,
             paced_until: Moment(i64::MIN),
+            slowed: 0,
             memory,
             successes,
             trusted,
@@ -211,9 +215,10 @@ impl Governor {
         }
     }
 
-    /// Whether a permit that was granted a moment ago still holds: a cooldown may have begun since (I6).
-    pub fn still_holds(&self, _permit: &Permit, now: Moment) -> bool {
-        self.memory.cooldown_until.is_none_or(|until| now >= until)
+    /// Whether a permit that was granted a moment ago still holds: a cooldown may have begun since (I6), or a slower
+    /// pace, at which those that were granted at full speed may not leave.
+    pub fn still_holds(&self, permit: &Permit, now: Moment) -> bool {
+        permit.slowed == self.slowed && self.memory.cooldown_until.is_none_or(|until| now >= until)
     }
 
     /// Takes a permit back. `now` is when the answer was complete.
@@ -228,6 +233,7 @@ impl Governor {
 
     /// Another pace, from now on.
     pub fn set_pace(&mut self, pace: Pace, now: Moment) {
+        self.slowed += u32::from(pace.spacing_ms > self.pace.spacing_ms);
         self.pace = pace;
         self.paced_until = self.paced_until.min(now + pace.spacing_ms);
     }
@@ -274,7 +280,7 @@ impl Governor {
         }
         self.in_flight += 1;
         self.paced_until = now + self.pace.spacing_ms;
-        Decision::Go(Permit { granted: now, probe })
+        Decision::Go(Permit { granted: now, probe, slowed: self.slowed })
     }
 
     fn obstacle(&self, now: Moment) -> Obstacle {

@@ -350,6 +350,22 @@ fn a_quicker_pace_counts_from_now_and_a_slower_one_from_the_next_request() {
 }
 
 #[test]
+fn a_permit_of_a_quicker_pace_does_not_hold_at_a_slower_one() {
+    let pace = |spacing_ms| Pace { spacing_ms, concurrency: 4 };
+    let mut governor = Governor::new(pace(0), Memory::default(), []);
+    let Decision::Go(early) = governor.poll(Moment(0)) else { panic!("nothing hinders it") };
+    governor.set_pace(pace(0), Moment(1));
+    assert!(governor.still_holds(&early, Moment(1)));
+    governor.set_pace(pace(5_000), Moment(1));
+    assert!(!governor.still_holds(&early, Moment(1)));
+    let _ = governor.settle(early, Moment(1), Returned::Unsent);
+    let Decision::Go(late) = governor.poll(Moment(1)) else { panic!("nothing hinders it") };
+    governor.set_pace(pace(100), Moment(1));
+    assert!(governor.still_holds(&late, Moment(1)));
+    let _ = governor.settle(late, Moment(2), Returned::Counted);
+}
+
+#[test]
 fn a_look_for_a_raised_quota_keeps_the_pace_too() {
     // F-T7
     let quota = Quota { requests: 1, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: Moment(0) };

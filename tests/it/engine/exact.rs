@@ -1,5 +1,7 @@
 //! The fewest requests that the vendor allows, counted exactly.
 
+use std::sync::Arc;
+
 use chainfill::domain::instrument::Symbol;
 use chainfill::domain::ledger::{OptionRecord, OptionState};
 use chainfill::domain::run::Ending;
@@ -7,7 +9,7 @@ use chainfill::engine::QueryMode;
 use chainfill::limits::{DAY_MS, EMPTIES_DOUBTED};
 use chainfill::vendor::{Face, ListingFace, Settings};
 
-use crate::rig::world::{BEGIN, World, small};
+use crate::rig::world::{BEGIN, World, answer, small};
 
 #[tokio::test(start_paused = true)]
 async fn one_option_a_request_costs_listing_probe_and_options_and_a_second_run_one_request() {
@@ -44,7 +46,28 @@ async fn a_page_cap_lower_than_asked_is_paged_to_the_end() {
         let world = World::new(vendor);
         assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
         world.assert_complete().await;
+        let learned = world.store.load(BEGIN).await.unwrap().ability.page_rows;
+        assert_eq!(learned, says_more.then_some(70));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_page_of_one_option_says_nothing_of_an_expiry_s_pages() {
+    // F-S17: without a `limit` the vendor's pages are short; an expiry is asked for with one
+    let mut world = World::new(Settings { face: Face::Expiry2026, empties_share: 0.0, ..small("BTC=5") });
+    world.settings.query = QueryMode::Symbol;
+    let vendor = world.vendor.clone();
+    world.script = Some(Arc::new(move |path, _| {
+        let name = path.split_once("symbol=").filter(|(_, name)| !name.contains("limit="))?.1;
+        let vendor = vendor.lock().unwrap();
+        let (newest, mut row) = (vendor.truth(name).pop()?, String::new());
+        newest.write_row(name, &mut row);
+        answer(200, &format!(r#"{{"result":[{row}],"pagination":{{"has_more":true,"next_offset":1}}}}"#))
+    }));
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    assert_eq!((world.asked_for("offset=1"), world.asked_for("symbol=")), (5, 10));
+    assert_eq!(world.store.load(BEGIN).await.unwrap().ability.page_rows, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
 use chainfill::vendor::{Face, ListingFace, Settings};
 
-use crate::rig::world::{World, small};
+use crate::rig::world::{World, small, trusted};
 
 #[tokio::test(start_paused = true)]
 async fn one_answer_in_ten_is_broken_in_every_way_that_a_retry_mends() {
@@ -62,6 +62,25 @@ async fn expiry_queries_that_stop_working_in_mid_run_fall_back_to_symbols() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_vendor_that_unlearns_expiries_after_the_probe_is_asked_for_each_option_once() {
+    // F-S19: several expiries are in flight when three of them show it; what lands then is bad, or good
+    for faults in ["s19@5+", "s19@5,s19@6,s19@7"] {
+        let world = trusted(Settings { face: Face::Expiry2026, ..small("BTC=1200,ETH=2000") }).await;
+        world.vendor.lock().unwrap().set_faults(faults.parse().unwrap());
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+        assert_eq!(world.told("FaceFound"), 2, "{faults}: yes, then no");
+        let mut asked = world.asked.lock().unwrap().clone();
+        let all = asked.len();
+        asked.sort();
+        asked.dedup();
+        assert_eq!(all, asked.len(), "{faults}: {} were asked for again", all - asked.len());
+        assert!(world.asked_for("symbol=") > 1_000, "{faults}: the rest was asked for one by one");
+        assert_eq!(world.progress.lock().unwrap().requests_left, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_wrong_for_all_ends_the_run_and_blames_no_option() {
     // F-S6, F-S7, F-S8, F-S10, F-S21
     for (faults, ending) in [
@@ -115,6 +134,7 @@ async fn a_vendor_that_is_down_for_ten_minutes_is_waited_for() {
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     assert!(world.told("Down") >= 1 && world.told("Up") >= 1);
     world.assert_complete().await;
+    assert_eq!(world.progress.lock().unwrap().requests_left, 0, "who was to be asked, and was spared, is not counted");
 }
 
 #[tokio::test(start_paused = true)]

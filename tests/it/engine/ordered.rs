@@ -12,10 +12,10 @@ use chainfill::limits::{HOUR_MS, SECOND_MS};
 use chainfill::store::{Order, Which};
 use chainfill::vendor::throttle::Rate;
 
-use crate::rig::world::{World, small};
+use crate::rig::world::{World, small, trusted};
 
 /// Leaves an order so many milliseconds from now.
-async fn order(world: &World, after_ms: u64, order: Order) {
+pub(super) async fn order(world: &World, after_ms: u64, order: Order) {
     tokio::time::sleep(Duration::from_millis(after_ms)).await;
     world.store.leave_order(&order, world.clock.now()).await.unwrap().expect("a run holds the store");
 }
@@ -115,6 +115,31 @@ async fn a_new_pace_holds_from_the_next_request_on() {
     let counts = [between(2, 8), between(13, 37), between(43, 100)];
     assert!((29..=31).contains(&counts[0]) && (23..=25).contains(&counts[1]) && counts[2] > 100, "{counts:?}");
     assert_eq!(world.told("Paced"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slower_pace_holds_for_what_is_announced_too() {
+    // F-I5: sixteen in flight, and three times as many in the journal that wait for room
+    let mut world = trusted(small("BTC=3000")).await;
+    world.settings.pace = Pace { spacing_ms: 0, concurrency: 16 };
+    world.latency_ms = 400;
+    let epoch = world.begin().await.unwrap();
+    let orders = async {
+        order(&world, 1_500, Order::Pace { spacing_ms: 100_000 }).await;
+        order(&world, 300_000, Order::Pace { spacing_ms: 0 }).await;
+    };
+    let (report, ()) = tokio::join!(world.work(epoch), orders);
+    assert_eq!(report.unwrap().ending, Ending::Complete);
+    world.assert_complete().await;
+    assert_eq!(world.asked_twice().len(), 1, "the listing alone");
+    let events = world.events.lock().unwrap();
+    let slower_at = events.iter().find(|(_, event)| event.starts_with("Paced")).unwrap().0;
+    let sent = |from: Moment, to: Moment| {
+        events.iter().filter(|(at, event)| event == "Sent" && (from..to).contains(at)).count()
+    };
+    assert!(sent(slower_at - 500, slower_at) >= 16, "it was at full speed");
+    let slow = sent(slower_at + 1, slower_at + 290_000);
+    assert!((2..=4).contains(&slow), "{slow} requests left in 290 s at one in 100 s");
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,10 +15,11 @@ use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
 use chainfill::domain::progress::{Progress, View};
-use chainfill::domain::run::Identity;
+use chainfill::domain::run::{Ending, Identity};
 use chainfill::engine::feed::Feed;
 use chainfill::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
 use chainfill::http::Transport;
+use chainfill::limits::SERIAL_SUCCESSES;
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
 use chainfill::source::fault::Fault;
 use chainfill::source::{Request, Response};
@@ -117,6 +118,20 @@ pub fn small(counts: &str) -> vendor::Settings {
         keeps_log: true,
         ..vendor::Settings::default()
     }
+}
+
+/// A world whose vendor has answered so many requests, one option each, that a run has several in flight at once.
+pub async fn trusted(vendor: vendor::Settings) -> World {
+    let mut world = World::new(vendor);
+    world.settings.query = QueryMode::Symbol;
+    world.settings.limit = Some(SERIAL_SUCCESSES + 10);
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Complete, "{}", report.words);
+    world.settings.query = QueryMode::Auto;
+    world.settings.limit = None;
+    world.asked.lock().unwrap().clear();
+    world.events.lock().unwrap().clear();
+    world
 }
 
 impl World {
