@@ -8,8 +8,11 @@ use super::flight::Departure;
 use crate::domain::event::{Event, OptionDone};
 use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
+use crate::domain::outage::Outage;
 use crate::domain::room;
-use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
+use crate::limits::{
+    COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX, TRY_GAP_MS_MAX,
+};
 use crate::store::{Applied, Batch, Committed, StoreError};
 
 /// A batch on its way into the store.
@@ -19,7 +22,8 @@ pub(super) struct Committing {
     /// The batch itself, while the store is away and it waits to be tried again.
     waiting: Option<(Batch, Moment)>,
     failures: u32,
-    away_since: Option<Moment>,
+    /// How long the store is away; `None` while it is not.
+    away: Option<Outage>,
     /// Whether the store is there, and only its disk is full.
     is_full: bool,
 }
@@ -66,7 +70,7 @@ impl Run {
             future: Some(commit(&self.ports, self.epoch, batch, None)),
             waiting: None,
             failures: 0,
-            away_since: None,
+            away: None,
             is_full: false,
         });
     }
@@ -87,7 +91,7 @@ impl Run {
         let Some(mut committing) = self.committing.take() else { return Ok(()) };
         match result {
             Ok(committed) => {
-                if committing.away_since.is_some() {
+                if committing.away.is_some() {
                     self.tell(Event::StoreBack);
                 }
                 for (news, applied) in batch.options.iter().zip(committed.options) {
@@ -110,8 +114,9 @@ impl Run {
             }
             // B3, B11: the same batch again, ever more seldom; meanwhile nothing is sent (I6).
             Err(error @ (StoreError::Away { .. } | StoreError::Full { .. })) => {
-                let since = *committing.away_since.get_or_insert(now);
-                if since.until_ms(now) > STORE_AWAY_MS_MAX || self.stop.is_some() {
+                let away = committing.away.get_or_insert_default();
+                away.failed(now, TRY_GAP_MS_MAX);
+                if away.tried_ms() > STORE_AWAY_MS_MAX || self.stop.is_some() {
                     return Err(error);
                 }
                 let pause_ms = retry_pause_ms(committing.failures);
@@ -144,7 +149,7 @@ impl Run {
 
     /// Whether the store failed last: then no request may be let go.
     pub(super) fn store_is_away(&self) -> bool {
-        self.committing.as_ref().is_some_and(|committing| committing.away_since.is_some())
+        self.committing.as_ref().is_some_and(|committing| committing.away.is_some())
     }
 
     /// Whether only room is missing: then the store can be read, and orders be heard.

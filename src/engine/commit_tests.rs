@@ -21,6 +21,7 @@ use crate::engine::queue::Work;
 use crate::engine::shutdown::Stop;
 use crate::engine::{OnLimit, Ports, QueryMode, Settings};
 use crate::http::Transport;
+use crate::limits::HOUR_MS;
 use crate::source::cryptodatadownload::CryptoDataDownload;
 use crate::source::fault::Fault;
 use crate::source::{Request, Response};
@@ -341,10 +342,20 @@ async fn a_store_that_is_away_too_long_ends_the_run_and_so_does_one_that_is_away
     stage.run.batch.beat = true;
     stage.start();
     stage.fail(away()).unwrap();
-    stage.later(STORE_AWAY_MS_MAX);
-    stage.fail(away()).unwrap();
+    for _ in 0..STORE_AWAY_MS_MAX / TRY_GAP_MS_MAX {
+        stage.later(TRY_GAP_MS_MAX);
+        stage.fail(away()).unwrap();
+    }
     stage.later(1);
     assert!(matches!(stage.fail(away()), Err(StoreError::Away { .. })));
+    // F-C1: it went away just before the machine was suspended for a night
+    let mut stage = self::stage(1).await;
+    stage.run.batch.beat = true;
+    stage.start();
+    for _ in 0..3 {
+        stage.fail(away()).unwrap();
+        stage.later(9 * HOUR_MS);
+    }
     for error in [away(), full()] {
         let mut stage = self::stage(1).await;
         stage.run.batch.beat = true;

@@ -4,6 +4,7 @@ mod exact;
 mod faulty;
 mod names;
 mod ordered;
+mod outages;
 mod stopped;
 mod throttled;
 mod witness;
