@@ -173,6 +173,10 @@ pub const LEASE_MS: i64 = 30_000;
 /// See [`LEASE_MS`].
 pub const BEAT_MS: i64 = 5_000;
 
+/// So long before its lease may end a run sends nothing more until it has asserted it anew: a request that leaves by then
+/// still has its connection to make (I6, P6).
+pub const LEASE_MARGIN_MS: i64 = 10_000;
+
 /// How old the progress in the store may be while requests are answered.
 pub const PROGRESS_MS: i64 = 1_000;
 
@@ -469,6 +473,7 @@ pub const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
+const _: () = assert!(CONNECT_MS_MAX.cast_signed() <= LEASE_MARGIN_MS && BEAT_MS * 3 <= LEASE_MS - LEASE_MARGIN_MS);
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
 const _: () = assert!(PG_IDLE_MS_MAX.cast_signed() < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);

@@ -11,7 +11,8 @@ use crate::domain::moment::Moment;
 use crate::domain::outage::Outage;
 use crate::domain::room;
 use crate::limits::{
-    COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX, TRY_GAP_MS_MAX,
+    COMMIT_OPTIONS_MAX, GATHER_MS, LEASE_MARGIN_MS, LEASE_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST,
+    STORE_RETRY_MS_MAX, TRY_GAP_MS_MAX,
 };
 use crate::store::{Applied, Batch, Committed, StoreError};
 
@@ -91,6 +92,7 @@ impl Run {
         let Some(mut committing) = self.committing.take() else { return Ok(()) };
         match result {
             Ok(committed) => {
+                self.asserted_at = batch.at; // where it was tried again and again the store may have taken that for the beat
                 if committing.away.is_some() {
                     self.tell(Event::StoreBack);
                 }
@@ -135,6 +137,12 @@ impl Run {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether another host may have taken the store over by now: this run was stopped, suspended, or kept waiting by its
+    /// store. Nothing may leave until a commit has shown that it still holds it (I6, P6).
+    pub(super) fn lease_is_old(&self, now: Moment) -> bool {
+        self.asserted_at.until_ms(now) > LEASE_MS - LEASE_MARGIN_MS
     }
 
     /// How much room is still needed, by what the options that are there take (B11).

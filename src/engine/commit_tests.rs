@@ -306,6 +306,43 @@ async fn a_request_leaves_when_its_attempt_is_written() {
 }
 
 #[tokio::test]
+async fn what_was_announced_does_not_leave_once_the_lease_is_in_doubt() {
+    // F-I6, F-P6: another host may have the store by then, and have met a cooldown
+    let soon = LEASE_MS - LEASE_MARGIN_MS;
+    for (slept_ms, leaves) in [(soon, true), (soon + 1, false), (9 * HOUR_MS, false)] {
+        // The store has answered, and the machine sleeps before that is read.
+        let mut stage = stage(2).await;
+        announce(&mut stage, &name(0));
+        stage.start();
+        let (batch, result) = stage.answer().await;
+        stage.later(slept_ms);
+        stage.run.committed((batch, result)).unwrap();
+        assert_eq!(stage.run.flights.len(), usize::from(leaves), "{slept_ms}");
+        // It sleeps with requests on the runway, and an answer comes in.
+        let mut stage = self::stage(2).await;
+        announce(&mut stage, &name(0));
+        stage.run.settings.pace.concurrency = 0;
+        stage.start();
+        stage.finish().await;
+        assert_eq!((stage.run.flights.len(), stage.run.runway.len()), (0, 1));
+        stage.run.settings.pace.concurrency = 1;
+        stage.later(slept_ms);
+        stage.run.send_next();
+        assert_eq!((stage.run.flights.len(), stage.run.runway.len()), (usize::from(leaves), 0), "{slept_ms}");
+        if leaves {
+            continue;
+        }
+        // It goes out again when a commit has shown that nobody took the store.
+        let settled: Vec<_> = stage.run.batch.settled.iter().map(|settled| settled.outcome).collect();
+        assert_eq!((settled, stage.run.queue.len(), stage.run.governor.in_flight()), (vec!["unsent"], 2, 0));
+        announce(&mut stage, &name(0));
+        stage.start();
+        stage.finish().await;
+        assert_eq!(stage.run.flights.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn while_the_store_is_away_the_same_batch_is_tried_again_and_its_return_is_told_once() {
     // F-B3, F-I6
     let mut stage = stage(1).await;

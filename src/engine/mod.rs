@@ -172,6 +172,8 @@ struct Run {
     /// Until when the next commit waits for answers that can go with it.
     gather_until: Option<Moment>,
     throttle_written: Option<Memory>,
+    /// When the last commit that succeeded began: the lease was this run's then.
+    asserted_at: Moment,
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     orders: Option<BoxFuture<'static, orders::Heard>>,
     /// Orders that were followed, and of which the store is not known to know that.
@@ -226,6 +228,7 @@ impl Run {
             committing: None,
             gather_until: None,
             throttle_written: Some(loaded.throttle),
+            asserted_at: now,
             flights: FuturesUnordered::new(),
             orders: None,
             followed: Vec::new(),

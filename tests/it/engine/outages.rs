@@ -5,13 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chainfill::clock::Clock;
-use chainfill::domain::governor::quota::{Evidence, Quota};
-use chainfill::domain::governor::{Memory, Pace};
+use chainfill::domain::governor::Pace;
 use chainfill::domain::order::Order;
 use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
 use chainfill::limits::{DAY_MS, HOUR_MS, OUTAGE_MS_MAX};
-use chainfill::store::{Batch, RunEnd};
 
 use crate::rig::world::{BEGIN, World, answer, small};
 
@@ -37,12 +35,8 @@ async fn a_wait_for_the_quota_between_two_failures_is_no_outage() {
     // F-S9, F-P1: forty a day; the last of a burst fails, and so does the first one a day later
     let mut world = World::new(small("BTC=60"));
     world.settings.query = QueryMode::Symbol;
-    let quota = Quota { requests: 40, window_ms: DAY_MS, evidence: Evidence::Matched, learned_at: BEGIN };
-    let throttle = Some(Memory { quota: Some(quota), ..Memory::default() });
-    let epoch = world.begin().await.unwrap();
-    world.store.commit(epoch, &Batch { at: BEGIN, throttle, ..Batch::default() }).await.unwrap();
-    let end = RunEnd { at: BEGIN, ending: Ending::Complete, progress: None };
-    world.store.end(epoch, &end).await.unwrap();
+    world.settings.pace.concurrency = 1;
+    world.know_quota(40, DAY_MS).await;
     let requests = AtomicUsize::new(0);
     let fails = move |_: &str, _: usize| {
         let number = requests.fetch_add(1, Ordering::Relaxed) + 1;

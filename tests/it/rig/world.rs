@@ -10,19 +10,20 @@ use bytes::Bytes;
 use chainfill::clock::Clock;
 use chainfill::domain::candle::Candle;
 use chainfill::domain::event::Event;
-use chainfill::domain::governor::Pace;
+use chainfill::domain::governor::quota::{Evidence, Quota};
+use chainfill::domain::governor::{Memory, Pace};
 use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
 use chainfill::domain::progress::{Progress, View};
-use chainfill::domain::run::Identity;
+use chainfill::domain::run::{Ending, Identity};
 use chainfill::engine::feed::Feed;
 use chainfill::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
 use chainfill::http::Transport;
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
 use chainfill::source::fault::Fault;
 use chainfill::source::{Request, Response};
-use chainfill::store::{Claim, Epoch, MemoryStore, Store, StoreError};
+use chainfill::store::{Batch, Claim, Epoch, MemoryStore, RunEnd, Store, StoreError};
 use chainfill::vendor::transport::VendorTransport;
 use chainfill::vendor::{self, Vendor};
 use tokio::sync::watch;
@@ -171,6 +172,21 @@ impl World {
         let feed = Feed::new(vec![Box::new(Notebook(self.events.clone(), self.progress.clone()))]);
         let settings = Settings { identity: self.identity(), ..self.settings.clone() };
         run(ports, settings, epoch, feed, self.stop.subscribe()).await
+    }
+
+    /// The quota is known from earlier runs.
+    pub async fn know_quota(&self, requests: u32, window_ms: i64) {
+        let learned_at = self.clock.now();
+        let quota = Quota { requests, window_ms, evidence: Evidence::Matched, learned_at };
+        self.remember(Memory { quota: Some(quota), ..Memory::default() }).await;
+    }
+
+    /// An earlier run left this in the store.
+    pub async fn remember(&self, throttle: Memory) {
+        let epoch = self.begin().await.unwrap();
+        let at = self.clock.now();
+        self.store.commit(epoch, &Batch { at, throttle: Some(throttle), ..Batch::default() }).await.unwrap();
+        self.store.end(epoch, &RunEnd { at, ending: Ending::Complete, progress: None }).await.unwrap();
     }
 
     fn identity(&self) -> Identity {
