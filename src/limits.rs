@@ -101,7 +101,8 @@ pub const FIRST_ANSWER_GAP_MS_MAX: i64 = 15_000;
 /// Tries that the back-off counts at the most until a vendor has said its first word: four seconds of pause.
 pub const SILENT_TRIES: u32 = 3;
 
-/// Empty answers in a row that are doubted until an option known to hold data has answered (S5).
+/// Empty answers in a row that are doubted until an option known to hold data has answered (S5): answers, be they of an
+/// option or of a whole expiry.
 pub const EMPTIES_DOUBTED: usize = 8;
 
 /// Empty answers that are held back while no option is known to hold data; then the run ends (S5).

@@ -86,7 +86,7 @@ impl Run {
         {
             return false;
         }
-        if self.ask_for_the_last() {
+        if self.ask_for_the_last(now) {
             self.start_commit(now);
             return false;
         }

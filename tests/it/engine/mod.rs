@@ -1,5 +1,6 @@
 //! Whole runs in simulated time, against the simulated vendor's own truth.
 
+mod doubted;
 mod exact;
 mod faulty;
 mod names;

@@ -64,15 +64,21 @@ pub struct World {
     pub stop: watch::Sender<bool>,
     /// What is answered instead of the vendor's own word, and every path that was asked for.
     pub script: Option<Script>,
+    /// How much later than others the answer to a path comes, though it was made like them.
+    pub late: Option<Late>,
     pub asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// An answer to a path, or `None` for the vendor's own; the number is how often the path was asked for before.
 pub type Script = Arc<dyn Fn(&str, usize) -> Option<Response> + Send + Sync>;
 
+/// A path, and how often it was asked for before.
+pub type Late = Arc<dyn Fn(&str, usize) -> u64 + Send + Sync>;
+
 struct Scripted<T> {
     inner: T,
     script: Option<Script>,
+    late: Option<Late>,
     asked: Arc<Mutex<Vec<String>>>,
     latency_ms: u64,
 }
@@ -85,13 +91,18 @@ impl<T: Transport> Transport for Scripted<T> {
             asked.push(request.path.clone());
             asked.iter().filter(|path| **path == request.path).count() - 1
         };
-        match self.script.as_ref().and_then(|script| script(&request.path, before)) {
+        let answer = match self.script.as_ref().and_then(|script| script(&request.path, before)) {
             Some(response) => {
                 tokio::time::sleep(Duration::from_millis(self.latency_ms)).await;
                 Ok(response)
             }
             None => self.inner.send(request).await,
+        };
+        let late_ms = self.late.as_ref().map_or(0, |late| late(&request.path, before));
+        if late_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(late_ms)).await;
         }
+        answer
     }
 }
 
@@ -139,6 +150,7 @@ impl World {
             settings: settings(),
             stop: watch::channel(false).0,
             script: None,
+            late: None,
             asked: Arc::default(),
             clock,
         }
@@ -163,6 +175,7 @@ impl World {
             transport: Arc::new(Scripted {
                 inner: VendorTransport::new(self.vendor.clone(), move || clock.true_now(), self.latency_ms),
                 script: self.script.clone(),
+                late: self.late.clone(),
                 asked: self.asked.clone(),
                 latency_ms: self.latency_ms,
             }),
