@@ -207,10 +207,11 @@ impl Run {
             let run = runs.iter().find(|run| run.epoch == *of).or(runs.last());
             let shift_ms = run.map_or(0, shift_of);
             let delay_ms = if counted.done == counted.sent { UNKNOWN_DELAY_MS } else { 0 };
-            Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms + delay_ms }
+            let counted = Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms }.by(now);
+            Counted { done: counted.done + delay_ms, ..counted }
         });
         let newest = runs.iter().find(|run| run.epoch != epoch).map(|run| run.identity.frame());
-        let throttle = loaded.throttle.moved_to(frame.clone(), newest.as_ref());
+        let throttle = loaded.throttle.moved_to(frame.clone(), newest.as_ref()).by(now);
         let governor = Governor::new(with_ahead(settings.pace), throttle, counted);
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
