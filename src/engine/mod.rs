@@ -140,8 +140,14 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Report, StoreError> {
     let mut run = Run::load(ports, settings, epoch, feed).await?;
-    run.work(stop).await?;
-    run.close().await
+    let ended = match run.work(stop).await {
+        Ok(()) => run.close().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &ended {
+        run.tell_lost(error);
+    }
+    ended
 }
 
 /// Without a pace to keep, more permits are taken than may be in flight: their attempts go into the journal together,

@@ -94,7 +94,7 @@ impl Run {
     }
 
     /// Writes the end, gives the lease back, and says how it ended.
-    pub(super) async fn close(mut self) -> Result<Report, StoreError> {
+    pub(super) async fn close(&mut self) -> Result<Report, StoreError> {
         let now = self.now();
         // A call that is polled no more may be next in line for the store's connection: `end` would wait behind it for ever.
         self.orders = None;
@@ -110,6 +110,14 @@ impl Run {
         let end = RunEnd { at: now, ending: report.ending, progress };
         self.write_end(&end).await?;
         Ok(report)
+    }
+
+    /// The run ends because it has lost its store. Nothing can be written there, so log and terminal alone can say why:
+    /// without a word they would look like a run that was killed.
+    pub(super) fn tell_lost(&mut self, error: &StoreError) {
+        let left = self.scope.open_count();
+        let words = format!("{error}. {left} options are left; the same command goes on from here.");
+        self.tell(Event::Ended { ending: Ending::Store, words, resume_after: None });
     }
 
     /// As stubborn as a commit (B3): an end that is not written leaves a run that seems to have died.

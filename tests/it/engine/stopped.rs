@@ -12,7 +12,7 @@ use chainfill::domain::governor::Pace;
 use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionRecord;
 use chainfill::domain::moment::Moment;
-use chainfill::domain::progress::Progress;
+use chainfill::domain::progress::{Phase, Progress};
 use chainfill::domain::run::{Ending, Identity};
 use chainfill::engine::QueryMode;
 use chainfill::limits::HOUR_MS;
@@ -227,6 +227,9 @@ async fn a_run_that_was_taken_over_writes_no_more() {
     };
     let (fenced, second) = tokio::join!(world.work(first), second);
     assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
+    // F-I10: its log names the reason; the store is another run's now.
+    let last = world.events.lock().unwrap().last().unwrap().1.clone();
+    assert!(last.contains("ending: Store") && last.contains("another run has taken the store over"), "{last}");
     assert_eq!(world.work(second).await.unwrap().ending, Ending::Complete);
     world.assert_complete().await;
 }
@@ -271,6 +274,22 @@ async fn the_end_of_a_run_is_written_however_often_the_store_goes_away() {
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     let run = world.store.load(BEGIN).await.unwrap().run.unwrap();
     assert_eq!(run.ended.map(|(_, word)| word), Some(Ending::Complete.word().to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_loses_its_store_says_so_where_it_can() {
+    // F-B3, F-I10: in its work, and at its end
+    let lost = [(20..u32::MAX, 0), (u32::MAX..u32::MAX, u32::MAX)];
+    for (away, ends_away) in lost {
+        let shaky = Shaky { away, ends_away: AtomicU32::new(ends_away), ..Shaky::new() };
+        let world = World::on(small("BTC=80"), Arc::new(shaky));
+        let ended = world.backfill().await;
+        assert!(matches!(ended, Err(StoreError::Away { .. })), "{ended:?}");
+        let progress = world.progress.lock().unwrap().clone();
+        assert_eq!((progress.phase, progress.ending), (Phase::Ended, Some(Ending::Store)));
+        let last = world.events.lock().unwrap().last().unwrap().1.clone();
+        assert!(last.contains("memory:shaky cannot be reached: the connection was cut"), "{last}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
