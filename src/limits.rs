@@ -91,10 +91,18 @@ pub const OUTAGE_MS_MAX: i64 = 6 * HOUR_MS;
 /// How long a vendor that has not answered once may be tried at the start of a run.
 pub const FIRST_ANSWER_MS_MAX: i64 = 20_000;
 
+/// What the time between two tries in vain counts at the most as an outage, of the vendor or of the store: a little more
+/// than the longest pause and the longest try. The rest of a longer one was a wait, a pause or a machine's sleep (C1).
+pub const TRY_GAP_MS_MAX: i64 = 150_000;
+
+/// The same until a vendor has said its first word: a connection that is not made, and the pause after it.
+pub const FIRST_ANSWER_GAP_MS_MAX: i64 = 15_000;
+
 /// Tries that the back-off counts at the most until a vendor has said its first word: four seconds of pause.
 pub const SILENT_TRIES: u32 = 3;
 
-/// Empty answers in a row that are doubted until an option known to hold data has answered (S5).
+/// Empty answers in a row that are doubted until an option known to hold data has answered (S5): answers, be they of an
+/// option or of a whole expiry.
 pub const EMPTIES_DOUBTED: usize = 8;
 
 /// Empty answers that are held back while no option is known to hold data; then the run ends (S5).
@@ -165,6 +173,10 @@ pub const EMPTY_DAYS_DEFAULT: u32 = 30;
 pub const LEASE_MS: i64 = 30_000;
 /// See [`LEASE_MS`].
 pub const BEAT_MS: i64 = 5_000;
+
+/// So long before its lease may end a run sends nothing more until it has asserted it anew: a request that leaves by then
+/// still has its connection to make (I6, P6).
+pub const LEASE_MARGIN_MS: i64 = 10_000;
 
 /// How old the progress in the store may be while requests are answered.
 pub const PROGRESS_MS: i64 = 1_000;
@@ -462,9 +474,13 @@ pub const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
+const _: () = assert!(CONNECT_MS_MAX.cast_signed() <= LEASE_MARGIN_MS && BEAT_MS * 3 <= LEASE_MS - LEASE_MARGIN_MS);
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
 const _: () = assert!(PG_IDLE_MS_MAX.cast_signed() < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);
 const _: () = assert!(REFUSED_TRIES_MAX <= TRIES_MAX);
+const _: () = assert!(BACKOFF_MS_MAX + REQUEST_MS_MAX.cast_signed() <= TRY_GAP_MS_MAX);
+const _: () = assert!((STORE_RETRY_MS_MAX + PG_ANSWER_MS_MAX).cast_signed() <= TRY_GAP_MS_MAX);
+const _: () = assert!(TRY_GAP_MS_MAX < OUTAGE_MS_MAX && FIRST_ANSWER_GAP_MS_MAX < FIRST_ANSWER_MS_MAX);
 const _: () = assert!(CONCURRENCY_DEFAULT <= CONCURRENCY_MAX);
 const _: () = assert!(CONTROL_MS < STOP_MS_MAX);
 const _: () = assert!(NOTICE_TRY_MS_MAX < NOTICES_END_MS_MAX);

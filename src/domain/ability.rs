@@ -45,10 +45,16 @@ impl Ability {
             Proven::Yes => false,
             Proven::Unknown => true,
             Proven::No => {
-                let old = self.probed_at.is_none_or(|at| at.until_ms(now) >= REPROBE_DAYS * DAY_MS);
+                let old =
+                    self.probed_at.is_none_or(|at| !at.has_been(now) || at.until_ms(now) >= REPROBE_DAYS * DAY_MS);
                 old && wanted >= REPROBE_OPTIONS_MIN
             }
         }
+    }
+
+    /// Whether all years of a listing by year were asked for within that time.
+    pub fn listed_whole_within(&self, span_ms: i64, now: Moment) -> bool {
+        self.listed_whole_at.is_some_and(|at| at.has_been(now) && at.until_ms(now) < span_ms)
     }
 }
 
@@ -63,4 +69,28 @@ pub enum Proven {
     Yes,
     /// It was seen not to be so.
     No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_out_in_the_future_is_not_known() {
+        // F-I10: written under a clock that was a year ahead
+        let now = Moment(1_795_435_200_000);
+        let known = |ago_ms: i64| Ability {
+            expiry_queries: Proven::No,
+            probed_at: Some(now - ago_ms),
+            listed_whole_at: Some(now - ago_ms),
+            ..Ability::default()
+        };
+        for (ago_ms, probes, is_fresh) in
+            [(0, false, true), (-1, true, false), (-365 * DAY_MS, true, false), (REPROBE_DAYS * DAY_MS, true, false)]
+        {
+            let ability = known(ago_ms);
+            assert_eq!(ability.should_probe(now, REPROBE_OPTIONS_MIN), probes, "{ago_ms}");
+            assert_eq!(ability.listed_whole_within(REPROBE_DAYS * DAY_MS, now), is_fresh, "{ago_ms}");
+        }
+    }
 }

@@ -139,6 +139,11 @@ impl OptionRecord {
         }
     }
 
+    /// Whether bars are known, and reach the end of its life.
+    pub fn is_whole(&self) -> bool {
+        self.state == OptionState::Stored && self.last_bar.is_some() && !self.is_short()
+    }
+
     /// Whether its bars end before its life does. A day without trade has a bar too: where the last ones are not there
     /// the vendor's archive ended before the option, and may have grown since.
     pub fn is_short(&self) -> bool {

@@ -20,6 +20,7 @@ pub mod milestone;
 pub mod moment;
 pub mod moved;
 pub mod order;
+pub mod outage;
 pub mod outlook;
 pub mod plan;
 pub mod progress;

@@ -91,6 +91,12 @@ impl Moment {
         Moment((self.0 - BAR_OPENS_MS).div_euclid(DAY_MS) * DAY_MS + BAR_OPENS_MS)
     }
 
+    /// Whether it was, as far as can be: what was written under a clock far ahead may lie years in the future once that
+    /// is mended, and nothing is computed from such a time (I10).
+    pub fn has_been(self, now: Moment) -> bool {
+        self <= now
+    }
+
     /// Milliseconds from this moment until another; negative where that is past.
     pub fn until_ms(self, later: Moment) -> i64 {
         later.0.saturating_sub(self.0)

@@ -63,6 +63,11 @@ pub fn due(record: &OptionRecord, horizon: Horizon) -> Option<Due> {
     if !record.listed {
         return None;
     }
+    if !fetched.has_been(horizon.now) {
+        // Fetched under a clock that was ahead, nobody knows when: only bars that reach the end say that it was late enough.
+        let is_over = horizon.now >= instrument.expires_at() + PUBLISH_LAG_MS;
+        return (!is_over || !record.is_whole()).then_some(Due::Grown);
+    }
     let traded_on = fetched < instrument.expires_at() + PUBLISH_LAG_MS;
     let bar_closed = (horizon.now - PUBLISH_LAG_MS).bar_boundary() > (fetched - PUBLISH_LAG_MS).bar_boundary();
     if traded_on && bar_closed {
@@ -230,6 +235,28 @@ mod tests {
         empty.state = OptionState::Attention;
         assert_eq!(due(&empty, horizon(at + 900 * DAY_MS)), None);
         assert_eq!(due(&record("BTC-what"), horizon(at)), None, "F-X6: no request for a name that does not parse");
+    }
+
+    #[test]
+    fn what_was_fetched_in_the_future_is_asked_for_again_unless_its_bars_reach_its_end() {
+        // F-I10: a clock that was three years ahead would keep an option that still trades from its bars so long
+        let expiry = Moment::opening_of(Date::constant(2024, 4, 17));
+        let ahead = expiry + 1_095 * DAY_MS;
+        let at = |last: Option<i8>| OptionRecord {
+            last_bar: last.map(|day| Date::constant(2024, 4, day)),
+            ..stored("BTC-17APR24-60000-C", ahead)
+        };
+        let (before, after) = (horizon(expiry - 5 * DAY_MS), horizon(expiry + DAY_MS));
+        let empty = OptionRecord { state: OptionState::Empty, ..at(None) };
+        for (record, in_life, over) in [
+            (at(Some(12)), Some(Due::Grown), Some(Due::Grown)),
+            (at(Some(16)), Some(Due::Grown), None),
+            (empty.clone(), Some(Due::Grown), Some(Due::Grown)),
+            (OptionRecord { listed: false, ..empty }, None, None),
+        ] {
+            assert_eq!((due(&record, before), due(&record, after)), (in_life, over), "{record:?}");
+        }
+        assert_eq!(due(&at(Some(12)), horizon(ahead)), None, "it may well have been then");
     }
 
     #[test]

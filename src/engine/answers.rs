@@ -63,7 +63,7 @@ impl Run {
                 if self.failures.good() {
                     self.tell(Event::Up);
                 }
-                self.take_good(work, good, vouches, now);
+                self.take_good(work, good, vouches, sent, now);
             }
             Err(fault) => self.failed(work, &fault, now),
         }
@@ -79,26 +79,32 @@ impl Run {
         }
     }
 
-    fn take_good(&mut self, work: Work, good: Good, vouches: u32, now: Moment) {
+    fn take_good(&mut self, work: Work, good: Good, vouches: u32, sent: Moment, now: Moment) {
         match (work.ask, good) {
             (Ask::Listing(_), Good::Names(ask, names)) => self.take_names(ask, names),
             (Ask::Canary(symbol), Good::Page(page)) => {
-                self.witness_answered(&symbol, page.rows() > 0, vouches, now);
+                self.witness_answered(&symbol, (page.rows() > 0).then_some(sent), vouches, now);
             }
             (Ask::Bars(pages, _), Good::Page(page)) => {
                 self.spare_witness();
-                self.take_page(pages, page, work.restarts, now);
+                self.take_page(pages, page, work.restarts, sent, now);
             }
             // A listing answers with names and the others with pages: `read` pairs them.
             (Ask::Listing(_), Good::Page(_)) | (_, Good::Names(..)) => {}
         }
     }
 
-    fn take_page(&mut self, pages: Pages, page: Page, restarts: u32, now: Moment) {
+    fn take_page(&mut self, pages: Pages, page: Page, restarts: u32, sent: Moment, now: Moment) {
         let query = pages.query().clone();
         let rows = u32::try_from(page.rows()).unwrap_or(u32::MAX);
         let goes_on = matches!(page.more, crate::domain::answer::More::At(_));
-        match pages.add(page) {
+        let added = pages.add(page);
+        // What a vendor answers to the first question for an expiry may mean nothing.
+        let is_probe = matches!(query, Query::Expiry(..)) && self.is_probing();
+        if rows > 0 && added.is_ok() && !is_probe {
+            self.believe(sent);
+        }
+        match added {
             Ok(Next::Ask(pages, offset)) => {
                 // S17: the vendor's pages are smaller than asked; the next plan counts with that. One option is asked for
                 // without a `limit`: the size of its page is no cap, and would make expiries look dear.
@@ -133,9 +139,8 @@ impl Run {
         let Some(history) = whole.history_of(symbol) else { return };
         let news = self.news(symbol, history, now);
         if matches!(news.happening, Happening::NoBars(_)) {
-            self.doubt_empty(vec![news], &Query::Symbol(symbol.clone()));
+            self.doubt_empty(vec![news], &Query::Symbol(symbol.clone()), now);
         } else {
-            self.believe();
             self.batch.options.push(news);
         }
     }
@@ -174,9 +179,8 @@ impl Run {
             }
         }
         if empty {
-            self.doubt_empty(found, query);
+            self.doubt_empty(found, query, now);
         } else {
-            self.believe();
             self.batch.options.append(&mut found);
         }
     }

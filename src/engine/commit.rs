@@ -11,8 +11,12 @@ use crate::domain::event::{Event, OptionDone};
 use crate::domain::instrument::Symbol;
 use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
+use crate::domain::outage::Outage;
 use crate::domain::room;
-use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
+use crate::limits::{
+    COMMIT_OPTIONS_MAX, GATHER_MS, LEASE_MARGIN_MS, LEASE_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST,
+    STORE_RETRY_MS_MAX, TRY_GAP_MS_MAX,
+};
 use crate::store::{Applied, Batch, Committed, OptionNews, StoreError};
 
 /// A batch on its way into the store.
@@ -24,7 +28,8 @@ pub(super) struct Committing {
     /// What it says of options that an order may name.
     on_the_way: OnTheWay,
     failures: u32,
-    away_since: Option<Moment>,
+    /// How long the store is away; `None` while it is not.
+    away: Option<Outage>,
     /// Whether the store is there, and only its disk is full.
     is_full: bool,
 }
@@ -97,7 +102,7 @@ impl Run {
             future: Some(commit(&self.ports, self.epoch, batch, None)),
             waiting: None,
             failures: 0,
-            away_since: None,
+            away: None,
             is_full: false,
         });
     }
@@ -118,7 +123,8 @@ impl Run {
         let Some(mut committing) = self.committing.take() else { return Ok(()) };
         match result {
             Ok(committed) => {
-                if committing.away_since.is_some() {
+                self.asserted_at = batch.at; // where it was tried again and again the store may have taken that for the beat
+                if committing.away.is_some() {
                     self.tell(Event::StoreBack);
                 }
                 for (news, applied) in batch.options.iter().zip(committed.options) {
@@ -141,8 +147,9 @@ impl Run {
             }
             // B3, B11: the same batch again, ever more seldom; meanwhile nothing is sent (I6).
             Err(error @ (StoreError::Away { .. } | StoreError::Full { .. })) => {
-                let since = *committing.away_since.get_or_insert(now);
-                if since.until_ms(now) > STORE_AWAY_MS_MAX || self.stop.is_some() {
+                let away = committing.away.get_or_insert_default();
+                away.failed(now, TRY_GAP_MS_MAX);
+                if away.tried_ms() > STORE_AWAY_MS_MAX || self.stop.is_some() {
                     return Err(error);
                 }
                 let pause_ms = retry_pause_ms(committing.failures);
@@ -163,6 +170,12 @@ impl Run {
         }
     }
 
+    /// Whether another host may have taken the store over by now: this run was stopped, suspended, or kept waiting by its
+    /// store. Nothing may leave until a commit has shown that it still holds it (I6, P6).
+    pub(super) fn lease_is_old(&self, now: Moment) -> bool {
+        self.asserted_at.until_ms(now) > LEASE_MS - LEASE_MARGIN_MS
+    }
+
     /// How much room is still needed, by what the options that are there take (B11).
     fn needed_bytes(&self) -> u64 {
         let (stored, rows) = self
@@ -175,7 +188,7 @@ impl Run {
 
     /// Whether the store failed last: then no request may be let go.
     pub(super) fn store_is_away(&self) -> bool {
-        self.committing.as_ref().is_some_and(|committing| committing.away_since.is_some())
+        self.committing.as_ref().is_some_and(|committing| committing.away.is_some())
     }
 
     /// Whether only room is missing: then the store can be read, and orders be heard.

@@ -23,6 +23,7 @@ use crate::engine::queue::{Queue, Work};
 use crate::engine::shutdown::Stop;
 use crate::engine::{OnLimit, Ports, QueryMode, Settings};
 use crate::http::Transport;
+use crate::limits::HOUR_MS;
 use crate::source::cryptodatadownload::CryptoDataDownload;
 use crate::source::fault::Fault;
 use crate::source::{Request, Response};
@@ -307,6 +308,43 @@ async fn a_request_leaves_when_its_attempt_is_written() {
 }
 
 #[tokio::test]
+async fn what_was_announced_does_not_leave_once_the_lease_is_in_doubt() {
+    // F-I6, F-P6: another host may have the store by then, and have met a cooldown
+    let soon = LEASE_MS - LEASE_MARGIN_MS;
+    for (slept_ms, leaves) in [(soon, true), (soon + 1, false), (9 * HOUR_MS, false)] {
+        // The store has answered, and the machine sleeps before that is read.
+        let mut stage = stage(2).await;
+        announce(&mut stage, &name(0));
+        stage.start();
+        let (batch, result) = stage.answer().await;
+        stage.later(slept_ms);
+        stage.run.committed((batch, result)).unwrap();
+        assert_eq!(stage.run.flights.len(), usize::from(leaves), "{slept_ms}");
+        // It sleeps with requests on the runway, and an answer comes in.
+        let mut stage = self::stage(2).await;
+        announce(&mut stage, &name(0));
+        stage.run.settings.pace.concurrency = 0;
+        stage.start();
+        stage.finish().await;
+        assert_eq!((stage.run.flights.len(), stage.run.runway.len()), (0, 1));
+        stage.run.settings.pace.concurrency = 1;
+        stage.later(slept_ms);
+        stage.run.send_next();
+        assert_eq!((stage.run.flights.len(), stage.run.runway.len()), (usize::from(leaves), 0), "{slept_ms}");
+        if leaves {
+            continue;
+        }
+        // It goes out again when a commit has shown that nobody took the store.
+        let settled: Vec<_> = stage.run.batch.settled.iter().map(|settled| settled.outcome).collect();
+        assert_eq!((settled, stage.run.queue.len(), stage.run.governor.in_flight()), (vec!["unsent"], 2, 0));
+        announce(&mut stage, &name(0));
+        stage.start();
+        stage.finish().await;
+        assert_eq!(stage.run.flights.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn while_the_store_is_away_the_same_batch_is_tried_again_and_its_return_is_told_once() {
     // F-B3, F-I6
     let mut stage = stage(1).await;
@@ -343,10 +381,20 @@ async fn a_store_that_is_away_too_long_ends_the_run_and_so_does_one_that_is_away
     stage.run.batch.beat = true;
     stage.start();
     stage.fail(away()).unwrap();
-    stage.later(STORE_AWAY_MS_MAX);
-    stage.fail(away()).unwrap();
+    for _ in 0..STORE_AWAY_MS_MAX / TRY_GAP_MS_MAX {
+        stage.later(TRY_GAP_MS_MAX);
+        stage.fail(away()).unwrap();
+    }
     stage.later(1);
     assert!(matches!(stage.fail(away()), Err(StoreError::Away { .. })));
+    // F-C1: it went away just before the machine was suspended for a night
+    let mut stage = self::stage(1).await;
+    stage.run.batch.beat = true;
+    stage.start();
+    for _ in 0..3 {
+        stage.fail(away()).unwrap();
+        stage.later(9 * HOUR_MS);
+    }
     for error in [away(), full()] {
         let mut stage = self::stage(1).await;
         stage.run.batch.beat = true;

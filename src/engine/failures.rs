@@ -9,9 +9,11 @@ use crate::domain::answer::Query;
 use crate::domain::event::Event;
 use crate::domain::ledger::Happening;
 use crate::domain::moment::Moment;
+use crate::domain::outage::Outage;
 use crate::domain::verdict::{Asks, Circumstance, Failure, Verdict, backoff_ms, judge};
 use crate::limits::{
-    ALIKE_DOUBLED_MAX, ALIKE_MAX, BEGUN_QUERIES_MAX, FAILURES_DOWN, FIRST_ANSWER_MS_MAX, OUTAGE_MS_MAX, SILENT_TRIES,
+    ALIKE_DOUBLED_MAX, ALIKE_MAX, BEGUN_QUERIES_MAX, FAILURES_DOWN, FIRST_ANSWER_GAP_MS_MAX, FIRST_ANSWER_MS_MAX,
+    OUTAGE_MS_MAX, SILENT_TRIES, TRY_GAP_MS_MAX,
 };
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
@@ -26,8 +28,8 @@ pub(super) struct Failures {
     alike: Option<Alike>,
     /// Times that a witness spoke for the vendor since another answer was good.
     vouched: u32,
-    /// Since when nothing good came; and since when the vendor counts as down.
-    since: Option<Moment>,
+    /// How long nothing good came; and since when the vendor counts as down.
+    outage: Outage,
     down_since: Option<Moment>,
     hold_until: Option<Moment>,
     /// Whether the vendor said anything at all in this run.
@@ -49,7 +51,7 @@ impl Failures {
         self.in_a_row = 0;
         self.alike = None;
         self.vouched = 0;
-        self.since = None;
+        self.outage = Outage::default();
         self.hold_until = None;
         self.spoke = true;
         self.down_since.take().is_some()
@@ -68,7 +70,7 @@ impl Failures {
     /// The vendor's throttle spoke: the vendor is there, and the wait that it asks for is no outage.
     pub fn throttled(&mut self) {
         self.spoke = true;
-        self.since = None;
+        self.outage = Outage::default();
     }
 
     /// Whether so many failed in a row that the vendor seems to be down.
@@ -113,7 +115,7 @@ impl Failures {
     }
 
     fn add(&mut self, failure: Failure, query: &str, now: Moment) {
-        self.since.get_or_insert(now);
+        self.outage.failed(now, if self.spoke { TRY_GAP_MS_MAX } else { FIRST_ANSWER_GAP_MS_MAX });
         if failure == Failure::Trouble {
             self.in_a_row += 1;
         } else {
@@ -131,9 +133,8 @@ impl Failures {
     }
 
     /// Whether the vendor has been silent for longer than it may be.
-    fn too_long(&self, now: Moment) -> bool {
-        let silent_ms = self.since.map_or(0, |since| since.until_ms(now));
-        silent_ms > if self.spoke { OUTAGE_MS_MAX } else { FIRST_ANSWER_MS_MAX }
+    fn too_long(&self) -> bool {
+        self.outage.tried_ms() > if self.spoke { OUTAGE_MS_MAX } else { FIRST_ANSWER_MS_MAX }
     }
 }
 
@@ -156,7 +157,7 @@ impl Run {
         if !matches!(work.ask, Ask::Listing(ListingAsk::Year(_))) || failure != Failure::Refused {
             self.failures.add(failure, &label, now);
         }
-        if failure == Failure::Trouble && self.failures.too_long(now) {
+        if failure == Failure::Trouble && self.failures.too_long() {
             self.stop(Stop::at_vendor(format!("the vendor cannot be reached: {fault}")));
             return;
         }

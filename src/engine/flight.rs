@@ -61,12 +61,13 @@ impl Run {
         self.send_next();
     }
 
-    /// Sends from the runway while there is room in flight and the store is there. Once a cooldown has begun, or the
-    /// run is to end, what is left on it never leaves (I6).
+    /// Sends from the runway while there is room in flight and the store is there. Once a cooldown has begun, the run is
+    /// to end, or its lease is in doubt, what is left on it never leaves (I6).
     pub(super) fn send_next(&mut self) {
         let now = self.now();
         while let Some(next) = self.runway.front() {
-            if self.stop.is_some() || self.paused || !self.governor.still_holds(&next.permit, now) {
+            let is_barred = self.stop.is_some() || self.paused || self.lease_is_old(now);
+            if is_barred || !self.governor.still_holds(&next.permit, now) {
                 self.clear_runway(now);
                 return;
             }

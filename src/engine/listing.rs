@@ -38,7 +38,7 @@ impl Listing {
     pub fn start(ability: &Ability, now: Moment) -> Listing {
         let year = now.date().year();
         let month_ms = i64::from(EMPTY_DAYS_DEFAULT) * DAY_MS;
-        let fresh = ability.listed_whole_at.is_some_and(|at| at.until_ms(now) < month_ms);
+        let fresh = ability.listed_whole_within(month_ms, now);
         let left = match ability.listing_by_year {
             Proven::Yes if fresh => vec![ListingAsk::Year(year), ListingAsk::Year(year + 1)],
             Proven::Yes => all_years(year),

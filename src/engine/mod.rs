@@ -140,8 +140,14 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Report, StoreError> {
     let mut run = Run::load(ports, settings, epoch, feed).await?;
-    run.work(stop).await?;
-    run.close().await
+    let ended = match run.work(stop).await {
+        Ok(()) => run.close().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &ended {
+        run.tell_lost(error);
+    }
+    ended
 }
 
 /// Without a pace to keep, more permits are taken than may be in flight: their attempts go into the journal together,
@@ -172,6 +178,8 @@ struct Run {
     /// Until when the next commit waits for answers that can go with it.
     gather_until: Option<Moment>,
     throttle_written: Option<Memory>,
+    /// When the last commit that succeeded began: the lease was this run's then.
+    asserted_at: Moment,
     flights: FuturesUnordered<BoxFuture<'static, Landing>>,
     orders: Option<BoxFuture<'static, orders::Heard>>,
     /// Orders that were followed, and of which the store is not known to know that.
@@ -205,10 +213,11 @@ impl Run {
             let run = runs.iter().find(|run| run.epoch == *of).or(runs.last());
             let shift_ms = run.map_or(0, shift_of);
             let delay_ms = if counted.done == counted.sent { UNKNOWN_DELAY_MS } else { 0 };
-            Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms + delay_ms }
+            let counted = Counted { sent: counted.sent + shift_ms, done: counted.done + shift_ms }.by(now);
+            Counted { done: counted.done + delay_ms, ..counted }
         });
         let newest = runs.iter().find(|run| run.epoch != epoch).map(|run| run.identity.frame());
-        let throttle = loaded.throttle.moved_to(frame.clone(), newest.as_ref());
+        let throttle = loaded.throttle.moved_to(frame.clone(), newest.as_ref()).by(now);
         let governor = Governor::new(with_ahead(settings.pace), throttle, counted);
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
@@ -226,6 +235,7 @@ impl Run {
             committing: None,
             gather_until: None,
             throttle_written: Some(loaded.throttle),
+            asserted_at: now,
             flights: FuturesUnordered::new(),
             orders: None,
             followed: Vec::new(),

@@ -8,9 +8,10 @@ use crate::domain::event::Event;
 use crate::domain::instrument::Currency;
 use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::moment::Moment;
+use crate::domain::outage::Outage;
 use crate::domain::plan::{self, Horizon};
 use crate::domain::run::Ending;
-use crate::limits::{STOP_MS_MAX, STORE_AWAY_MS_MAX};
+use crate::limits::{STOP_MS_MAX, STORE_AWAY_MS_MAX, TRY_GAP_MS_MAX};
 use crate::store::{RunEnd, StoreError};
 
 /// Why a run ends before its work does.
@@ -85,7 +86,7 @@ impl Run {
         {
             return false;
         }
-        if self.ask_for_the_last() {
+        if self.ask_for_the_last(now) {
             self.start_commit(now);
             return false;
         }
@@ -93,7 +94,7 @@ impl Run {
     }
 
     /// Writes the end, gives the lease back, and says how it ended.
-    pub(super) async fn close(mut self) -> Result<Report, StoreError> {
+    pub(super) async fn close(&mut self) -> Result<Report, StoreError> {
         let now = self.now();
         // A call that is polled no more may be next in line for the store's connection: `end` would wait behind it for ever.
         self.orders = None;
@@ -111,15 +112,26 @@ impl Run {
         Ok(report)
     }
 
+    /// The run ends because it has lost its store. Nothing can be written there, so log and terminal alone can say why:
+    /// without a word they would look like a run that was killed.
+    pub(super) fn tell_lost(&mut self, error: &StoreError) {
+        let left = self.scope.open_count();
+        let words = format!("{error}. {left} options are left; the same command goes on from here.");
+        self.tell(Event::Ended { ending: Ending::Store, words, resume_after: None });
+    }
+
     /// As stubborn as a commit (B3): an end that is not written leaves a run that seems to have died.
     async fn write_end(&self, end: &RunEnd) -> Result<(), StoreError> {
         let patience_ms = if self.stop.is_some() { STOP_MS_MAX } else { STORE_AWAY_MS_MAX };
         let mut failures = 0;
+        let mut away = Outage::since(end.at);
         loop {
-            match self.ports.store.end(self.epoch, end).await {
-                Err(StoreError::Away { .. } | StoreError::Full { .. }) if end.at.until_ms(self.now()) < patience_ms => {
+            let result = self.ports.store.end(self.epoch, end).await;
+            away.failed(self.now(), TRY_GAP_MS_MAX);
+            match result {
+                Err(StoreError::Away { .. } | StoreError::Full { .. }) if away.tried_ms() < patience_ms => {
                     // The last try comes before whoever asked for the end takes it by force, and no reason is heard.
-                    let left_ms = (patience_ms - end.at.until_ms(self.now())).unsigned_abs();
+                    let left_ms = (patience_ms - away.tried_ms()).unsigned_abs();
                     tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures).min(left_ms))).await;
                     failures += 1;
                 }

@@ -107,10 +107,10 @@ impl Run {
         Some(symbol)
     }
 
-    /// The vendor gave a whole answer for the witness.
-    pub(super) fn witness_answered(&mut self, symbol: &Symbol, with_data: bool, before: u32, now: Moment) {
+    /// The vendor gave a whole answer for the witness. `data`: when it was asked for, where it holds data.
+    pub(super) fn witness_answered(&mut self, symbol: &Symbol, data: Option<Moment>, before: u32, now: Moment) {
         let about = self.witnesses.asking.unwrap_or(About::Trouble);
-        if !with_data && about == About::Empties {
+        if data.is_none() && about == About::Empties {
             self.witness_is_empty(now);
             return;
         }
@@ -120,15 +120,15 @@ impl Run {
                 self.witnesses.forget(&other); // it was asked before this one, and did not vouch
             }
         }
-        if with_data {
+        if data.is_some() {
             self.witnesses.knows(symbol);
         } else {
             self.witnesses.forget(symbol);
         }
         self.end_asking();
         self.failures.vouched(before);
-        if with_data {
-            self.settle_doubt(believed);
+        if let Some(asked) = data {
+            self.settle_doubt(believed, asked);
         }
     }
 
@@ -225,6 +225,7 @@ impl Run {
         }
         let currencies = self.currencies();
         let suspects = self.failures.suspects();
+        let held = self.doubt.symbols();
         let mut chains: BTreeMap<_, Vec<&Symbol>> = BTreeMap::new();
         for record in &self.records {
             if let Some(terms) = &record.instrument
@@ -233,7 +234,7 @@ impl Run {
                 && currencies.contains(&record.currency)
                 && !self.witnesses.asked.contains(&record.symbol)
                 && !suspects.iter().any(|suspect| suspect == record.symbol.as_str())
-                && !self.doubt.holds(&record.symbol)
+                && !held.contains(&record.symbol)
             {
                 chains.entry((terms.expiry, &record.currency)).or_default().push(&record.symbol);
             }

@@ -173,7 +173,7 @@ impl View for Notify {
 
 impl Drop for Notify {
     fn drop(&mut self) {
-        // A store that is lost ends a run without an event: silence would look like work.
+        // A run that fails ends without an event: silence would look like work.
         let seen = self.seen.borrow().clone();
         if let Some(notice) = seen.and_then(|seen| self.occasions.broken_off(seen.at, &seen.progress)) {
             push(&self.queues, notice);

@@ -66,7 +66,7 @@ impl Occasions {
         Some(self.signed(notice))
     }
 
-    /// The notice of a run that began and said no end: its store is lost, or it failed.
+    /// The notice of a run that began and said no end: it failed.
     pub fn broken_off(&mut self, at: Moment, progress: &Progress) -> Option<Notice> {
         if !std::mem::take(&mut self.is_open) {
             return None;

@@ -133,6 +133,20 @@ impl Memory {
         Memory { frame: Some(frame), ..self.moved(shift_ms) }
     }
 
+    /// The same without what cannot be: nothing was found out later than now, and no wait is longer than the longest that
+    /// is believed. Under a clock far ahead a run writes such times, and the next one would wait for years (I10).
+    #[must_use]
+    pub fn by(self, now: Moment) -> Memory {
+        let longest_ms = RETRY_AFTER_S_MAX * SECOND_MS;
+        let last = now + longest_ms + slack_ms(longest_ms);
+        Memory {
+            quota: self.quota.map(|quota| quota.by(now)),
+            cooldown_until: self.cooldown_until.map(|until| until.min(last)),
+            probed_at: self.probed_at.map(|at| at.min(now)),
+            ..self
+        }
+    }
+
     /// The same with each of its moments moved on by so much.
     #[must_use]
     pub fn moved(&self, shift_ms: i64) -> Memory {

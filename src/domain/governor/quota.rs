@@ -40,6 +40,14 @@ pub struct Counted {
     pub done: Moment,
 }
 
+impl Counted {
+    /// The same, not later than now: a time that has not been yet was written under a clock that was ahead.
+    #[must_use]
+    pub fn by(self, now: Moment) -> Counted {
+        Counted { sent: self.sent.min(now), done: self.done.min(now) }
+    }
+}
+
 /// What a 429 says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -166,6 +174,12 @@ impl Quota {
     #[must_use]
     pub fn moved(self, by_ms: i64) -> Quota {
         Quota { learned_at: self.learned_at + by_ms, ..self }
+    }
+
+    /// The same, learned now where that has not been yet.
+    #[must_use]
+    pub fn by(self, now: Moment) -> Quota {
+        Quota { learned_at: self.learned_at.min(now), ..self }
     }
 
     /// `800 requests per hour`.

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::HOUR_MS;
+use crate::limits::{DAY_MS, HOUR_MS};
 
 /// DRF's `SimpleRateThrottle`, restated: N accepted requests in W; a refused one is not counted.
 struct Throttle {
@@ -314,6 +314,35 @@ fn what_is_remembered_moves_with_the_clock_it_was_measured_by() {
     // An older store kept no frame: then the newest run's is it.
     let older = Memory { frame: None, ..memory };
     assert_eq!(older.moved_to(frame(150), Some(&frame(140))).cooldown_until, Some(Moment(5_010)));
+}
+
+#[test]
+fn what_was_written_under_a_clock_far_ahead_holds_nobody_up_for_longer_than_a_day() {
+    // F-I10: the cooldown, the window, and the look for a raised quota
+    let (now, ahead) = (Moment(1_795_435_200_000), Moment(1_795_435_200_000) + 1_095 * DAY_MS);
+    let quota = Quota { requests: 2, window_ms: HOUR_MS, evidence: Evidence::Matched, learned_at: ahead };
+    let memory = Memory {
+        quota: Some(quota),
+        cooldown_until: Some(ahead),
+        refusals: 1,
+        probed_at: Some(ahead),
+        frame: Some(Frame { boot_id: "b".to_owned(), offset_ms: 1 }),
+    };
+    let log =
+        [Counted { sent: ahead - 9, done: ahead - 8 }, Counted { sent: now - 9, done: ahead }].map(|it| it.by(now));
+    assert_eq!(log, [Counted { sent: now, done: now }, Counted { sent: now - 9, done: now }]);
+    let clamped = memory.clone().by(now);
+    let longest = now + DAY_MS + slack_ms(DAY_MS);
+    assert_eq!((clamped.cooldown_until, clamped.probed_at), (Some(longest), Some(now)));
+    assert_eq!(clamped.quota.as_ref().map(|quota| quota.learned_at), Some(now));
+    assert_eq!((clamped.refusals, &clamped.frame), (memory.refusals, &memory.frame));
+    let open = |memory| Governor::new(FAST, memory, log).explain(now).next_at;
+    assert_eq!(open(clamped.clone()), Some(longest));
+    let free = Memory { cooldown_until: None, ..clamped };
+    assert_eq!(open(free), Some(now + HOUR_MS + slack_ms(HOUR_MS)));
+    // What can be stays as it is.
+    let sane = Memory { cooldown_until: Some(longest), probed_at: Some(now), quota: None, ..memory };
+    assert_eq!(sane.clone().by(now), sane);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Runs that are stopped, fenced or cut off from their store.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,15 +12,17 @@ use chainfill::domain::governor::Pace;
 use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionRecord;
 use chainfill::domain::moment::Moment;
-use chainfill::domain::progress::Progress;
-use chainfill::domain::run::Ending;
+use chainfill::domain::progress::{Phase, Progress};
+use chainfill::domain::run::{Ending, Identity};
+use chainfill::engine::QueryMode;
+use chainfill::limits::HOUR_MS;
 use chainfill::store::{
     Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, MemoryStore, Order, Outside, RunEnd,
     RunRow, Store, StoreError, Story,
 };
 use jiff::civil::Date;
 
-use crate::rig::world::{BEGIN, World, small};
+use crate::rig::world::{BEGIN, World, settings, small};
 
 /// A store that is away for some commits, before or after it has written them.
 struct Shaky {
@@ -38,6 +40,8 @@ struct Shaky {
     /// How many of three looks for orders are answered, though nobody hears the answer.
     looks: AtomicU32,
     looks_lost_of_3: u32,
+    /// After this commit the machine sleeps for a minute, and another host takes the store over.
+    sleeps: Option<(u32, Arc<AtomicI64>)>,
 }
 
 impl Shaky {
@@ -55,6 +59,7 @@ impl Shaky {
             ends_away: AtomicU32::new(0),
             looks: AtomicU32::new(0),
             looks_lost_of_3: 0,
+            sleeps: None,
         }
     }
 }
@@ -69,7 +74,13 @@ impl Store for Shaky {
         tokio::time::sleep(Duration::from_millis(self.commit_ms)).await;
         let number = self.commits.fetch_add(1, Ordering::Relaxed);
         if !self.away.contains(&number) {
-            return self.inner.commit(epoch, batch).await;
+            let done = self.inner.commit(epoch, batch).await;
+            if let Some((_, step_ms)) = self.sleeps.as_ref().filter(|(after, _)| *after == number) {
+                let now = batch.at + step_ms.fetch_add(60_000, Ordering::Relaxed) + 60_000;
+                let identity = Identity { host: "another".into(), ..settings().identity };
+                self.inner.begin(&Claim { identity, now, alive: |_| Some(false) }).await?;
+            }
+            return done;
         }
         if self.after_writing {
             self.inner.commit(epoch, batch).await?;
@@ -216,8 +227,34 @@ async fn a_run_that_was_taken_over_writes_no_more() {
     };
     let (fenced, second) = tokio::join!(world.work(first), second);
     assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
+    // F-I10: its log names the reason; the store is another run's now.
+    let last = world.events.lock().unwrap().last().unwrap().1.clone();
+    assert!(last.contains("ending: Store") && last.contains("another run has taken the store over"), "{last}");
     assert_eq!(world.work(second).await.unwrap().ending, Ending::Complete);
     world.assert_complete().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_wakes_after_its_lease_sends_nothing_more() {
+    // F-I6, F-P6: neither what the last commit let go, nor what is announced and waits for room in flight
+    for after in 4..12 {
+        let step_ms = Arc::new(AtomicI64::new(0));
+        let mut world = World::on(
+            small("BTC=400"),
+            Arc::new(Shaky { sleeps: Some((after, step_ms.clone())), commit_ms: 50, ..Shaky::new() }),
+        );
+        world.clock.step_ms = step_ms.clone();
+        world.settings.query = QueryMode::Symbol;
+        world.know_quota(10_000, HOUR_MS).await;
+        let fenced = world.backfill().await;
+        assert!(matches!(fenced, Err(StoreError::Fenced)), "{after}: {fenced:?}");
+        assert_eq!(step_ms.load(Ordering::Relaxed), 60_000);
+        let events = world.events.lock().unwrap();
+        let sent = events.iter().filter(|(_, event)| event == "Sent");
+        let (late, before): (Vec<_>, Vec<_>) = sent.partition(|(at, _)| *at >= BEGIN + 60_000);
+        assert!(late.is_empty(), "{after}: {late:?}");
+        assert!(before.len() >= 4, "{after}: {}", before.len());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,6 +274,22 @@ async fn the_end_of_a_run_is_written_however_often_the_store_goes_away() {
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     let run = world.store.load(BEGIN).await.unwrap().run.unwrap();
     assert_eq!(run.ended.map(|(_, word)| word), Some(Ending::Complete.word().to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_loses_its_store_says_so_where_it_can() {
+    // F-B3, F-I10: in its work, and at its end
+    let lost = [(20..u32::MAX, 0), (u32::MAX..u32::MAX, u32::MAX)];
+    for (away, ends_away) in lost {
+        let shaky = Shaky { away, ends_away: AtomicU32::new(ends_away), ..Shaky::new() };
+        let world = World::on(small("BTC=80"), Arc::new(shaky));
+        let ended = world.backfill().await;
+        assert!(matches!(ended, Err(StoreError::Away { .. })), "{ended:?}");
+        let progress = world.progress.lock().unwrap().clone();
+        assert_eq!((progress.phase, progress.ending), (Phase::Ended, Some(Ending::Store)));
+        let last = world.events.lock().unwrap().last().unwrap().1.clone();
+        assert!(last.contains("memory:shaky cannot be reached: the connection was cut"), "{last}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

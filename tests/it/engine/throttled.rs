@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chainfill::domain::governor::Pace;
 use chainfill::domain::run::Ending;
 use chainfill::engine::{OnLimit, QueryMode};
-use chainfill::limits::HOUR_MS;
+use chainfill::limits::{DAY_MS, HOUR_MS};
 use chainfill::store::RunEnd;
 use chainfill::vendor::throttle::Rate;
 use chainfill::vendor::{Face, Settings};
@@ -103,6 +103,25 @@ async fn a_clock_that_is_stepped_inside_a_cooldown_lets_no_later_run_send_early(
         assert!(BEGIN.until_ms(vendor.log().kept()[41].at) < HOUR_MS + 60_000, "nor is it waited for too long");
         assert_eq!(vendor.log().throttled, 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_clock_far_ahead_left_behind_holds_the_next_run_up_for_a_day_at_the_most() {
+    // F-I10, F-C3: a cooldown begins under a clock that is three years ahead; the machine is rebooted, the clock is right
+    let mut world = World::new(hourly(40, "BTC=100"));
+    world.settings.query = QueryMode::Symbol;
+    world.clock.step_ms.store(3 * 365 * DAY_MS, std::sync::atomic::Ordering::Relaxed);
+    let epoch = world.begin().await.unwrap();
+    let soon = std::time::Duration::from_secs(600);
+    assert!(tokio::time::timeout(soon, world.work(epoch)).await.is_err(), "it waits for the hour");
+    world.clock.step_ms.store(0, std::sync::atomic::Ordering::Relaxed);
+    world.settings.identity.boot_id = "another".into();
+    let a_week = std::time::Duration::from_millis(7 * DAY_MS as u64);
+    let report =
+        tokio::time::timeout(a_week, world.backfill()).await.expect("it does not wait for three years").unwrap();
+    assert_eq!(report.ending, Ending::Complete, "{}", report.words);
+    world.assert_complete().await;
+    assert!(BEGIN.until_ms(world.clock.now()) < 2 * DAY_MS);
 }
 
 #[tokio::test(start_paused = true)]

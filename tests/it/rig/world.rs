@@ -10,7 +10,8 @@ use bytes::Bytes;
 use chainfill::clock::Clock;
 use chainfill::domain::candle::Candle;
 use chainfill::domain::event::Event;
-use chainfill::domain::governor::Pace;
+use chainfill::domain::governor::quota::{Evidence, Quota};
+use chainfill::domain::governor::{Memory, Pace};
 use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
@@ -23,7 +24,7 @@ use chainfill::limits::SERIAL_SUCCESSES;
 use chainfill::source::cryptodatadownload::CryptoDataDownload;
 use chainfill::source::fault::Fault;
 use chainfill::source::{Request, Response};
-use chainfill::store::{Claim, Epoch, MemoryStore, Store, StoreError};
+use chainfill::store::{Batch, Claim, Epoch, MemoryStore, RunEnd, Store, StoreError};
 use chainfill::vendor::transport::VendorTransport;
 use chainfill::vendor::{self, Vendor};
 use tokio::sync::watch;
@@ -64,15 +65,21 @@ pub struct World {
     pub stop: watch::Sender<bool>,
     /// What is answered instead of the vendor's own word, and every path that was asked for.
     pub script: Option<Script>,
+    /// How much later than others the answer to a path comes, though it was made like them.
+    pub late: Option<Late>,
     pub asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// An answer to a path, or `None` for the vendor's own; the number is how often the path was asked for before.
 pub type Script = Arc<dyn Fn(&str, usize) -> Option<Response> + Send + Sync>;
 
+/// A path, and how often it was asked for before.
+pub type Late = Arc<dyn Fn(&str, usize) -> u64 + Send + Sync>;
+
 struct Scripted<T> {
     inner: T,
     script: Option<Script>,
+    late: Option<Late>,
     asked: Arc<Mutex<Vec<String>>>,
     latency_ms: u64,
 }
@@ -85,13 +92,18 @@ impl<T: Transport> Transport for Scripted<T> {
             asked.push(request.path.clone());
             asked.iter().filter(|path| **path == request.path).count() - 1
         };
-        match self.script.as_ref().and_then(|script| script(&request.path, before)) {
+        let answer = match self.script.as_ref().and_then(|script| script(&request.path, before)) {
             Some(response) => {
                 tokio::time::sleep(Duration::from_millis(self.latency_ms)).await;
                 Ok(response)
             }
             None => self.inner.send(request).await,
+        };
+        let late_ms = self.late.as_ref().map_or(0, |late| late(&request.path, before));
+        if late_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(late_ms)).await;
         }
+        answer
     }
 }
 
@@ -153,6 +165,7 @@ impl World {
             settings: settings(),
             stop: watch::channel(false).0,
             script: None,
+            late: None,
             asked: Arc::default(),
             clock,
         }
@@ -177,6 +190,7 @@ impl World {
             transport: Arc::new(Scripted {
                 inner: VendorTransport::new(self.vendor.clone(), move || clock.true_now(), self.latency_ms),
                 script: self.script.clone(),
+                late: self.late.clone(),
                 asked: self.asked.clone(),
                 latency_ms: self.latency_ms,
             }),
@@ -186,6 +200,21 @@ impl World {
         let feed = Feed::new(vec![Box::new(Notebook(self.events.clone(), self.progress.clone()))]);
         let settings = Settings { identity: self.identity(), ..self.settings.clone() };
         run(ports, settings, epoch, feed, self.stop.subscribe()).await
+    }
+
+    /// The quota is known from earlier runs.
+    pub async fn know_quota(&self, requests: u32, window_ms: i64) {
+        let learned_at = self.clock.now();
+        let quota = Quota { requests, window_ms, evidence: Evidence::Matched, learned_at };
+        self.remember(Memory { quota: Some(quota), ..Memory::default() }).await;
+    }
+
+    /// An earlier run left this in the store.
+    pub async fn remember(&self, throttle: Memory) {
+        let epoch = self.begin().await.unwrap();
+        let at = self.clock.now();
+        self.store.commit(epoch, &Batch { at, throttle: Some(throttle), ..Batch::default() }).await.unwrap();
+        self.store.end(epoch, &RunEnd { at, ending: Ending::Complete, progress: None }).await.unwrap();
     }
 
     fn identity(&self) -> Identity {
