@@ -2,6 +2,7 @@
 
 mod committed;
 mod killed;
+mod overtaken;
 mod pooled;
 mod stopped;
 mod tls;
