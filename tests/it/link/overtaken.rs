@@ -13,6 +13,7 @@ use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program};
 use crate::rig::proxy::{Act, Course, Proxy, Side};
 use crate::rig::simulated::Simulated;
+use crate::rig::skipped;
 use crate::rig::world::small;
 
 /// Exit code: another run holds the store, or took it over.
@@ -36,7 +37,7 @@ fn may_be_elsewhere() -> bool {
     let tried = std::process::Command::new(ELSEWHERE[0]).args(&ELSEWHERE[1..]).arg("true").output();
     let may = tried.is_ok_and(|out| out.status.success());
     if !may {
-        println!("skipped: another host's name needs `unshare -u`, which this user may not use");
+        skipped("another host's name needs `unshare -u`, which this user may not use");
     }
     may
 }
