@@ -4,7 +4,9 @@ use super::link::Link;
 use super::trouble::Trouble;
 use crate::store::adoption::CANDLES;
 
-/// What is lacking, and the statement that gives it. The version is only read; who brings it up to date owns the tables.
+/// What is lacking, and the statement that gives it. The version is only read: who brings it up to date owns the tables.
+/// An older script's table numbers its rows by a sequence (`SERIAL`), which has rights of its own; asked
+/// of anything but a sequence the server refuses to answer, hence the CASE.
 const LACKING: &str = "SELECT current_user::text, \
      format('%s on %s', string_agg(r.word, ', ' ORDER BY r.word), c.oid::regclass), \
      format('GRANT %s ON %s TO %I;', string_agg(r.word, ', ' ORDER BY r.word), c.oid::regclass, current_user) \
@@ -15,6 +17,10 @@ const LACKING: &str = "SELECT current_user::text, \
      UNION ALL SELECT current_user::text, format('CREATE on the schema %I', current_schema()), \
      format('GRANT CREATE ON SCHEMA %I TO %I;', current_schema(), current_user) \
      WHERE to_regclass('chainfill_schema') IS NULL AND NOT has_schema_privilege(current_schema(), 'CREATE') \
+     UNION ALL SELECT current_user::text, format('USAGE on %s', s.oid::regclass), \
+     format('GRANT USAGE ON SEQUENCE %s TO %I;', s.oid::regclass, current_user) FROM pg_class AS s JOIN pg_depend AS d \
+     ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.deptype = 'a' AND d.refobjid = to_regclass($1) \
+     WHERE CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') ELSE FALSE END \
      ORDER BY 2";
 
 /// Looks at the tables that are there, and at the schema where they are still to be made.
