@@ -2,8 +2,11 @@
 
 mod echoed;
 mod journey;
+mod locked;
 mod ordered;
 mod refusals;
+mod rights;
+mod threads;
 
 use crate::rig::program::Desk;
 use crate::rig::simulated::Simulated;

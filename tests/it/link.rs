@@ -1,7 +1,9 @@
 //! What stands between the program and those it speaks to: cut, slow, false, or another program.
 
 mod committed;
+mod flat;
 mod killed;
+mod overtaken;
 mod pooled;
 mod stopped;
 mod tls;

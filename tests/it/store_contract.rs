@@ -5,6 +5,7 @@ mod facts;
 mod files;
 mod home;
 mod lease;
+mod migrated;
 mod outside;
 mod same;
 mod servers;

@@ -45,7 +45,7 @@ fn the_lock_file_is_committed() {
     match ignored {
         // 1: it is not ignored. Beyond that git knows nothing here: no repository, as in a downloaded archive.
         Ok(output) => assert_ne!(output.status.code(), Some(0), "Cargo.lock is ignored: builds would differ"),
-        Err(why) => println!("skipped: {why}"),
+        Err(why) => crate::rig::skipped(&format!("whether git ignores the lock file: {why}")),
     }
 }
 

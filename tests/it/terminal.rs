@@ -1,5 +1,6 @@
 //! What is drawn on a terminal, seen on a real one.
 
+mod closed;
 mod pages;
 mod title;
 mod watch;

@@ -10,6 +10,7 @@ mod listing;
 mod outside;
 mod pooler;
 mod read;
+mod rights;
 mod schema;
 mod trouble;
 mod value;

@@ -4,7 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use super::link::Link;
 use super::trouble::Trouble;
-use super::{adopt, commit, inspect, read};
+use super::{adopt, commit, inspect, read, rights};
 use crate::store::adoption::{CANDLES, Style};
 use crate::store::{Adopted, Mode, StoreError};
 
@@ -39,6 +39,7 @@ pub(super) async fn ready(link: &mut Link, place: &str, mode: Mode) -> Result<Re
 }
 
 async fn make(link: &mut Link, place: &str) -> Result<Ready, Trouble> {
+    rights::check(link).await?;
     let found = check_version(link, place, Mode::Write).await?;
     let known = known();
     let had_candles = exists(link, CANDLES).await?;

@@ -42,7 +42,11 @@ impl Thread {
                 call(&mut file);
             }
         });
-        let handle = handle.map_err(|error| StoreError::Away { place: place.clone(), what: error.to_string() })?;
+        let away = |error| StoreError::Away {
+            place: place.clone(),
+            what: format!("no thread can be started that writes the file: {error}"),
+        };
+        let handle = handle.map_err(away)?;
         let thread = Thread { calls: Some(calls), handle: Some(handle), place };
         let what = told.await.map_err(|_| thread.gone())??;
         Ok((thread, what))

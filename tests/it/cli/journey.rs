@@ -4,7 +4,11 @@ use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
 use chainfill::vendor::{Face, Settings};
 
 use super::start;
+use crate::rig::archive::{Archive, Loss};
 use crate::rig::postgres::Postgres;
+
+/// What `verify` says of an option whose rows are as many as were stored, and other ones.
+const CHANGED: &str = "rows were changed";
 
 fn vendor(face: Face) -> Settings {
     let counts = parse_counts("BTC=60,ETH=40").unwrap();
@@ -42,24 +46,34 @@ fn from_an_empty_folder_to_a_proof_on_sqlite() {
     assert_eq!(json["verdict"]["health"], "done");
     assert_eq!(vendor.requests(), before, "F-U6: looking costs no request");
 
-    // A row deleted and a bit flipped by hand are named (F-B13); retry and backfill mend them.
+    // F-B13: rows deleted by hand, and one bit of one price flipped, are named; retry and backfill mend them.
     let table = rusqlite::Connection::open(desk.database()).unwrap();
-    let one: String = table
-        .query_row("SELECT symbol FROM cryptodatadownload_options_daily ORDER BY symbol LIMIT 1", [], |row| row.get(0))
-        .unwrap();
-    table.execute("DELETE FROM cryptodatadownload_options_daily WHERE symbol = ?1", [&one]).unwrap();
+    let symbols = "SELECT DISTINCT symbol FROM cryptodatadownload_options_daily ORDER BY symbol LIMIT 2";
+    let symbols: Vec<String> =
+        table.prepare(symbols).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let [gone, flipped] = &symbols[..] else { panic!("{symbols:?}") };
+    table.execute("DELETE FROM cryptodatadownload_options_daily WHERE symbol = ?1", [gone]).unwrap();
+    let price = "SELECT date, price_close FROM cryptodatadownload_options_daily WHERE symbol = ?1 LIMIT 1";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (date, close): (String, f64) = table.query_row(price, [flipped], read).unwrap();
+    let wrong = f64::from_bits(close.to_bits() ^ 1);
+    let flip = "UPDATE cryptodatadownload_options_daily SET price_close = ?1 WHERE symbol = ?2 AND date = ?3";
+    assert_eq!(table.execute(flip, rusqlite::params![wrong, flipped, date]).unwrap(), 1);
     drop(table);
     let proof = desk.chainfill(&["verify"]).ends_with(3).out;
-    assert!(proof.contains(&format!("{one} rows are missing")), "{proof}");
-    desk.chainfill(&["retry", &one]).ends_with(0);
+    assert!(proof.contains(&format!("{gone} rows are missing")), "{proof}");
+    assert!(proof.contains(&format!("{flipped} {CHANGED}")), "{proof}");
+    assert!(proof.contains("2 with other rows than were stored"), "{proof}");
+    desk.chainfill(&["retry", gone, flipped]).ends_with(0);
     let status = desk.chainfill(&["status"]).ends_with(0).out;
     assert!(
-        status.starts_with("Idle: no run; 1 option is still to be fetched") && status.contains("Milestones BTC"),
+        status.starts_with("Idle: no run; 2 options are still to be fetched") && status.contains("Milestones BTC"),
         "{status}"
     );
     desk.chainfill(&["backfill", "--quiet"]).args(&api).key(KEY_DEFAULT).ends_with(0);
     desk.chainfill(&["verify"]).ends_with(0);
-    assert_eq!(vendor.requests(), before + 2, "the listing and that option");
+    assert_eq!(vendor.requests(), before + 3, "the listing and those options");
+    assert_eq!(Archive::Sqlite(desk.database()).compare(vendor.truth(), &vendor.served()), Loss::default());
 }
 
 #[test]
@@ -116,6 +130,21 @@ fn the_users_own_queries_run_unchanged_on_postgres() {
     desk.chainfill(&["verify", "--store", &url]).ends_with(0);
     let status = desk.chainfill(&["status", "--store", &url]).ends_with(0).out;
     assert!(status.starts_with("Done: complete, 100 of 100."), "{status}");
+
+    // F-B13: the last digit of one price changed by hand.
+    let flip = format!(
+        "UPDATE cryptodatadownload_options_daily SET price_close = price_close + 0.00000001 \
+         WHERE symbol = '{symbol}' AND date = '{}'",
+        first.date
+    );
+    postgres.psql(&url, &flip);
+    let proof = desk.chainfill(&["verify", "--store", &url]).ends_with(3).out;
+    assert!(proof.contains(&format!("{symbol} {CHANGED}")), "{proof}");
+    assert!(proof.contains("1 with other rows than were stored"), "{proof}");
+    desk.chainfill(&["retry", &symbol, "--store", &url]).ends_with(0);
+    desk.chainfill(&args).key(KEY_DEFAULT).ends_with(0);
+    desk.chainfill(&["verify", "--store", &url]).ends_with(0);
+    assert_eq!(Archive::Postgres(&postgres, url.clone()).compare(vendor.truth(), &vendor.served()), Loss::default());
 }
 
 #[test]

@@ -64,6 +64,16 @@ fn a_vendor_that_cannot_be_reached_ends_with_its_own_code() {
 }
 
 #[test]
+fn a_name_that_nobody_knows_ends_with_the_same_code_and_says_that_it_is_the_name() {
+    // F-P1: no DNS. The name can never exist (RFC 6761).
+    let desk = Desk::new();
+    let args = ["backfill", "--api-url", "https://vendor.invalid/v1"];
+    let ended = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(90).ends_with(4);
+    assert!(ended.said().contains("cannot be reached"), "{}", ended.said());
+    assert!(ended.said().contains("dns error"), "{}", ended.said());
+}
+
+#[test]
 fn the_help_is_as_it_was_read_last() {
     let desk = Desk::new();
     insta::assert_snapshot!("help", desk.chainfill(&["--help"]).ends_with(0).out);

@@ -1,8 +1,11 @@
 //! Whole runs against a vendor that goes wrong: every row there to the last digit, none doubled, no false empty.
 
+use std::sync::Arc;
+
 use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
 use chainfill::vendor::{Face, ListingFace, Settings};
+use futures_util::FutureExt as _;
 
 use crate::rig::world::{World, small, trusted};
 
@@ -159,4 +162,24 @@ async fn pages_that_never_end_cost_some_tries_an_option_and_then_attention() {
     let report = tokio::time::timeout(day, world.backfill()).await.expect("it ends").unwrap();
     assert_eq!(report.ending, Ending::Attention, "{}", report.words);
     assert!(world.requests() <= 1 + 3 * 8, "{} requests", world.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_within_a_run_comes_out_of_it_and_the_next_run_completes_it() {
+    // F-P7: at the first request, at the second, and in the middle. It is not swallowed.
+    for at in [0, 1, 40] {
+        let mut world = World::new(Settings { face: Face::Symbol2025, ..small("BTC=80") });
+        let asked = world.asked.clone();
+        world.script = Some(Arc::new(move |_, _| {
+            assert!(asked.lock().unwrap().len() <= at, "a fault of ours");
+            None
+        }));
+        let epoch = world.begin().await.unwrap();
+        let died = std::panic::AssertUnwindSafe(world.work(epoch)).catch_unwind().await;
+        let words = died.expect_err("it went on");
+        assert_eq!(words.downcast_ref::<&str>().copied(), Some("a fault of ours"));
+        world.script = None;
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+    }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chainfill::domain::governor::Pace;
+use chainfill::domain::health::{Health, LastRun, Sight, verdict};
 use chainfill::domain::run::Ending;
+use chainfill::domain::tally::Tally;
 use chainfill::engine::{OnLimit, QueryMode};
 use chainfill::limits::{DAY_MS, HOUR_MS};
 use chainfill::store::RunEnd;
 use chainfill::vendor::throttle::Rate;
-use chainfill::vendor::{Face, Settings};
+use chainfill::vendor::{Face, ListingFace, Settings};
 
 use crate::rig::world::{BEGIN, World, answer, small};
 use chainfill::clock::Clock;
@@ -172,10 +174,61 @@ async fn slots_that_open_one_by_one_are_told_and_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn throttled_while_listing_waits_and_plans_from_the_whole_list() {
-    // F-T11
-    let world = World::new(Settings { faults: "t2@1,s1@2".parse().unwrap(), fault_wait_s: 600, ..small("BTC=30") });
-    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
-    world.assert_complete().await;
+    // F-T11: before its first word, and with half of a list in hand that comes year by year.
+    for (listing, faults) in [
+        (ListingFace::Whole, "t2@1,s1@2"),
+        (ListingFace::YearNeeded, "t2@2,s1@3"),
+        (ListingFace::YearNeeded, "s1@4"),
+        (ListingFace::NewestYear, "t1@2,s1@3"),
+    ] {
+        let (face, faults) = (Face::Expiry2026, faults.parse().unwrap());
+        let world = World::new(Settings { face, faults, listing, fault_wait_s: 600, ..small("BTC=150,ETH=150") });
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, Ending::Complete, "{listing:?}: {}", report.words);
+        world.assert_complete().await;
+        let events = world.events.lock().unwrap();
+        let at = |name: &str| events.iter().position(|(_, event)| event.starts_with(name)).unwrap();
+        assert!(at("Cooldown") < at("Planned"), "it met the limit while it listed");
+        let years = world.asked_for("available/");
+        assert!(listing == ListingFace::Whole || years > 4, "{years} requests for the listing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_for_ever_without_a_time_it_asks_once_an_hour_and_says_so() {
+    // F-T13
+    let world = World::new(Settings { faults: "t1@20+".parse().unwrap(), ..small("BTC=200") });
+    let epoch = world.begin().await.unwrap();
+    let day = tokio::time::timeout(std::time::Duration::from_secs(24 * 3600), world.work(epoch)).await;
+    assert!(day.is_err(), "a key that looks blocked is no reason to end");
+    {
+        let vendor = world.vendor.lock().unwrap();
+        let refused: Vec<_> =
+            vendor.log().kept().iter().filter(|access| access.status == 429).map(|access| access.at).collect();
+        // The waits double up to an hour: after that it is one in any hour.
+        let late: Vec<_> = refused.iter().filter(|at| BEGIN.until_ms(**at) > 2 * HOUR_MS).collect();
+        assert!((18..=22).contains(&late.len()), "{late:?}");
+        assert!(late.windows(2).all(|pair| pair[0].until_ms(*pair[1]) >= HOUR_MS), "{late:?}");
+        assert!(refused.len() - late.len() <= 8, "{refused:?}");
+        assert_eq!(vendor.log().kept().iter().filter(|access| access.status == 200).count(), 19);
+    }
+    assert!(world.told("Learned(Blocked") >= 1, "{:?}", world.events.lock().unwrap());
+    let progress = world.progress.lock().unwrap().clone();
+    assert!(progress.blocked > 20, "{}", progress.blocked);
+    let run = LastRun {
+        epoch: 1,
+        pid: 1,
+        host: "simulated".into(),
+        started_at: BEGIN,
+        beat_age_ms: 0,
+        alive: Some(true),
+        ended_at: None,
+        ending: None,
+    };
+    let (progress, total) = (Some(&progress), &Tally::total(&[]));
+    let sight = Sight { run: Some(&run), progress, total, open: 1, room_bytes: None };
+    let (health, words) = verdict(sight, world.clock.now(), &jiff::tz::TimeZone::UTC);
+    assert!(health == Health::Worry && words.contains("the key looks blocked"), "{words}");
 }
 
 #[tokio::test(start_paused = true)]

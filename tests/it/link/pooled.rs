@@ -7,6 +7,7 @@ use tokio_postgres::NoTls;
 
 use crate::crash::crowd::one_of;
 use crate::rig::archive::{Archive, Loss};
+use crate::rig::bout::seed;
 use crate::rig::pgbouncer::PgBouncer;
 use crate::rig::postgres::Postgres;
 use crate::rig::program::Desk;
@@ -97,9 +98,7 @@ fn cut_before_a_pooler_nothing_is_lost_or_doubled() {
     let pooler = PgBouncer::start(&pg, "transaction");
     let archive = Archive::Postgres(&pg, pg.database());
     let vendor = Simulated::start(settings());
-    let seed = fastrand::u64(..);
-    println!("seed {seed}");
-    let scissors = Scissors::new(seed, 6);
+    let scissors = Scissors::new(seed("cut before a pooler"), 6);
     let course = scissors.clone();
     let proxy = Proxy::start(pooler.port(), move |_| course.course());
     let store = proxy.through(&pooler.through(&pg, &archive.url()));

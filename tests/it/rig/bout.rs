@@ -6,6 +6,13 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+/// The seed of a test that cuts or draws by chance: printed, and taken from `CHAINFILL_SEED` where that is set.
+pub fn seed(name: &str) -> u64 {
+    let seed = number("CHAINFILL_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("{name}: CHAINFILL_SEED={seed} tells the same story");
+    seed
+}
+
 /// One hard test while it runs. Its line is written when it ends, also by a panic.
 pub struct Bout {
     name: &'static str,
@@ -21,8 +28,7 @@ impl Bout {
     /// A test of that name, as `trust.list` has it; in `./check` it does what it does so many times.
     /// `CHAINFILL_TRUST_TIMES` and `CHAINFILL_TRUST_S` say otherwise.
     pub fn new(name: &'static str, times_in_check: u64) -> Bout {
-        let seed = number("CHAINFILL_SEED").unwrap_or_else(|| fastrand::u64(..));
-        println!("{name}: CHAINFILL_SEED={seed} tells the same story");
+        let seed = seed(name);
         let began = Instant::now();
         Bout {
             name,

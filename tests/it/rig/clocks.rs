@@ -24,7 +24,7 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// The true clocks; `None`, and a printed line, where no shim can be made or preloaded.
+    /// The true clocks; `None`, told as skipped, where no shim can be made or preloaded.
     pub fn new() -> Option<Clocks> {
         let dir = tempfile::Builder::new().prefix("chainfill-clocks-").tempdir().expect("a temporary directory");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/rig/clock_shim.c");
@@ -36,7 +36,7 @@ impl Clocks {
                 true
             });
         if !there {
-            println!("skipped: no `cc` that makes a library to preload; clocks are moved in simulated time only");
+            super::skipped("no `cc` that makes a library to preload; clocks are moved in simulated time only");
             return None;
         }
         let clocks = Clocks { dir, clock: SystemClock::start(), world_ms: Arc::default(), wall_ms: 0, boot_ms: 0 };

@@ -25,15 +25,26 @@ pub mod tmux;
 pub mod volume;
 pub mod world;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// A file of the project's shared data, which stands beside the repository and not in it. `None`, and a printed
-/// line, where it is absent: a clone elsewhere is not at fault.
+/// Says that something cannot be tested here, and why. A test that passes prints nothing that anybody sees: `check` shows
+/// what stands in the file.
+pub fn skipped(what: &str) {
+    println!("skipped: {what}");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("skipped.txt");
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    // One write: tests are processes side by side.
+    file.and_then(|mut file| file.write_all(format!("{what}\n").as_bytes())).expect("a list of what was skipped");
+}
+
+/// A file of the project's shared data, which stands beside the repository and not in it. `None`, told as skipped,
+/// where it is absent: a clone elsewhere is not at fault.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     if path.exists() {
         return Some(path);
     }
-    println!("skipped: {} is absent", path.display());
+    skipped(&format!("the shared {name} is absent"));
     None
 }

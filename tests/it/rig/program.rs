@@ -210,6 +210,18 @@ impl Running<'_> {
         self.child.id()
     }
 
+    /// Memory that it holds now, KiB, by the kernel's account; 0 where it is gone.
+    pub fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0)
+    }
+
+    /// Descriptors that it holds open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");

@@ -27,7 +27,8 @@ pub struct Meddler(Arc<Mutex<State>>);
 struct State {
     rng: Rng,
     left: u64,
-    one_in: u32,
+    /// So many of so many exchanges.
+    share: (u32, u32),
     kinds: Vec<&'static str>,
     shelf: Option<Vec<u8>>,
     made: BTreeMap<&'static str, u64>,
@@ -43,8 +44,17 @@ struct Exchange {
 impl Meddler {
     /// So many mischiefs of these kinds, one in so many exchanges, as follows from a seed.
     pub fn new(seed: u64, times: u64, one_in: u32, kinds: &[&'static str]) -> Meddler {
+        Meddler::of(seed, times, (1, one_in), kinds)
+    }
+
+    /// Mischiefs of these kinds for as long as there are exchanges, so many of so many.
+    pub fn losing(seed: u64, share: (u32, u32), kinds: &[&'static str]) -> Meddler {
+        Meddler::of(seed, u64::MAX, share, kinds)
+    }
+
+    fn of(seed: u64, left: u64, share: (u32, u32), kinds: &[&'static str]) -> Meddler {
         let (rng, kinds) = (Rng::with_seed(seed), kinds.to_vec());
-        let state = State { rng, left: times, one_in, kinds, shelf: None, made: BTreeMap::new() };
+        let state = State { rng, left, share, kinds, shelf: None, made: BTreeMap::new() };
         Meddler(Arc::new(Mutex::new(state)))
     }
 
@@ -65,7 +75,7 @@ impl Meddler {
 
 impl State {
     fn plan(&mut self) -> Option<&'static str> {
-        if self.left == 0 || self.rng.u32(0..self.one_in) > 0 {
+        if self.left == 0 || self.rng.u32(0..self.share.1) >= self.share.0 {
             return None;
         }
         self.rng.choice(&self.kinds).copied()

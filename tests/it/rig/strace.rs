@@ -21,7 +21,7 @@ pub fn is_there() -> bool {
     let tried = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output();
     let there = tried.is_ok_and(|out| out.status.success());
     if !there {
-        println!("skipped: strace is absent or may not trace here; scripts/prepare installs it");
+        super::skipped("strace is absent or may not trace here; scripts/prepare installs it");
     }
     there
 }

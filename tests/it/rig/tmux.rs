@@ -59,6 +59,11 @@ impl Tmux {
         self.run(&["display-message", "-p", what]).trim_end().to_owned()
     }
 
+    /// Closes it, as a person closes a window: its programs are told by SIGHUP.
+    pub fn close(&self) {
+        self.run(&["kill-server"]);
+    }
+
     /// Another size.
     pub fn resize(&self, width: u16, height: u16) {
         self.run(&["resize-window", "-x", &width.to_string(), "-y", &height.to_string()]);

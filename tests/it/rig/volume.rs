@@ -34,7 +34,7 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// One of so many bytes, whole pages; `None`, and a printed line, where this user may mount nothing.
+    /// One of so many bytes, whole pages; `None`, told as skipped, where this user may mount nothing.
     pub fn of(bytes: u64) -> Option<Volume> {
         Volume::mounted(IN_MEMORY, bytes)
     }
@@ -48,7 +48,7 @@ impl Volume {
         let home = Home::new("chainfill-volume-");
         let path = home.path().join("small");
         fs::create_dir(&path).expect("a folder");
-        let mut holder = Command::new("unshare")
+        let holder = Command::new("unshare")
             .args(["-m", "--propagation", "private", "sh", "-c", how, "holder"])
             .arg(&path)
             .arg(bytes.to_string())
@@ -58,16 +58,18 @@ impl Volume {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .ok()?;
-        let input = holder.stdin.take();
-        let mut said = String::new();
-        let out = holder.stdout.take().expect("a pipe");
-        let _ = BufReader::new(out).read_line(&mut said); // nothing where it ended
-        let volume = Volume { holder, input, path, _home: home };
-        if said.trim() == "ready" {
-            return Some(volume);
+            .ok();
+        if let Some(mut holder) = holder {
+            let input = holder.stdin.take();
+            let mut said = String::new();
+            let out = holder.stdout.take().expect("a pipe");
+            let _ = BufReader::new(out).read_line(&mut said); // nothing where it ended
+            let volume = Volume { holder, input, path, _home: home };
+            if said.trim() == "ready" {
+                return Some(volume);
+            }
         }
-        println!("skipped: a small file system needs `unshare -m` and `mount`, which this user may not use");
+        super::skipped("a small file system needs `unshare -m` and `mount`, which this user may not use");
         None
     }
 
