@@ -186,7 +186,7 @@ impl Run {
         let done = self.scope.open_of(query);
         let taken = self.scope.set_aside(&done);
         self.queue_all();
-        self.scope.put_back(taken);
+        self.scope.take_in(taken);
     }
 
     fn news(&self, symbol: &Symbol, history: History, at: Moment) -> OptionNews {

@@ -1,16 +1,19 @@
 //! What came in together is committed together, and told only then (I2).
 
+use std::collections::HashSet;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::Run;
 use super::flight::Departure;
 use crate::domain::event::{Event, OptionDone};
+use crate::domain::instrument::Symbol;
 use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
 use crate::domain::room;
 use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
-use crate::store::{Applied, Batch, Committed, StoreError};
+use crate::store::{Applied, Batch, Committed, OptionNews, StoreError};
 
 /// A batch on its way into the store.
 pub(super) struct Committing {
@@ -18,10 +21,37 @@ pub(super) struct Committing {
     departures: Vec<Departure>,
     /// The batch itself, while the store is away and it waits to be tried again.
     waiting: Option<(Batch, Moment)>,
+    /// What it says of options that an order may name.
+    on_the_way: OnTheWay,
     failures: u32,
     away_since: Option<Moment>,
     /// Whether the store is there, and only its disk is full.
     is_full: bool,
+}
+
+/// What is not in the store yet, as far as an order to ask again must know of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OnTheWay {
+    /// Options that are put back already.
+    pub put_back: HashSet<Symbol>,
+    /// Options that were given up: they will need attention, although they are still open.
+    pub given_up: HashSet<Symbol>,
+}
+
+impl OnTheWay {
+    fn with(mut self, options: &[OptionNews]) -> OnTheWay {
+        for news in options {
+            // The last word counts.
+            self.put_back.remove(&news.symbol);
+            self.given_up.remove(&news.symbol);
+            match news.happening {
+                Happening::PutBack => self.put_back.insert(news.symbol.clone()),
+                Happening::GivenUp(_) => self.given_up.insert(news.symbol.clone()),
+                Happening::Bars | Happening::NoBars(_) => false,
+            };
+        }
+        self
+    }
 }
 
 /// Waits for the store's answer; for ever where none is due.
@@ -62,6 +92,7 @@ impl Run {
             self.throttle_written.clone_from(&batch.throttle);
         }
         self.committing = Some(Committing {
+            on_the_way: OnTheWay::default().with(&batch.options),
             departures: std::mem::take(&mut self.departing),
             future: Some(commit(&self.ports, self.epoch, batch, None)),
             waiting: None,
@@ -92,7 +123,7 @@ impl Run {
                 }
                 for (news, applied) in batch.options.iter().zip(committed.options) {
                     if news.happening == Happening::PutBack {
-                        self.put_back.push(applied.record.symbol.clone());
+                        self.to_ask_again.push(applied.record.symbol.clone());
                     }
                     match news.happening {
                         Happening::Bars => self.witnesses.knows(&applied.record.symbol),
@@ -101,10 +132,10 @@ impl Run {
                     }
                     self.applied(applied, u32::try_from(news.flaws.len()).unwrap_or(u32::MAX));
                 }
-                self.ask_again();
                 if let Some(listing) = batch.listing {
                     self.listed(listing);
                 }
+                self.ask_again(); // what the plan holds by now is not asked for twice
                 self.take_off(committing.departures);
                 Ok(())
             }
@@ -156,6 +187,12 @@ impl Run {
     pub(super) fn retry_commit_at(&self) -> Moment {
         let waiting = self.committing.as_ref().and_then(|committing| committing.waiting.as_ref());
         waiting.map_or(Moment(i64::MAX), |(_, at)| *at)
+    }
+
+    /// What is being written, and what will be next.
+    pub(super) fn on_the_way(&self) -> OnTheWay {
+        let under_way = self.committing.as_ref().map(|committing| committing.on_the_way.clone());
+        under_way.unwrap_or_default().with(&self.batch.options)
     }
 
     /// Whether everything known is in the store.

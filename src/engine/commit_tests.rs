@@ -14,10 +14,11 @@ use crate::domain::candle::{Candle, Flaw};
 use crate::domain::governor::{Decision, Pace};
 use crate::domain::instrument::Symbol;
 use crate::domain::listing::{self, ListingNews};
+use crate::domain::order::{Order, Which};
 use crate::domain::progress::{Progress, View};
 use crate::domain::run::Identity;
 use crate::engine::feed::Feed;
-use crate::engine::queue::Work;
+use crate::engine::queue::{Queue, Work};
 use crate::engine::shutdown::Stop;
 use crate::engine::{OnLimit, Ports, QueryMode, Settings};
 use crate::http::Transport;
@@ -367,7 +368,7 @@ async fn a_full_disk_is_told_with_the_room_that_the_rest_needs() {
         format!("the store here has no room left: full; {needs}")
     };
     let open = (0..1_000).map(|n| name(n + 10)).collect();
-    stage.run.scope.put_back(open);
+    stage.run.scope.take_in(open);
     let told = |stage: &mut Stage| {
         stage.run.committing = None;
         stage.run.batch.beat = true;
@@ -391,7 +392,7 @@ async fn what_became_of_an_option_is_told_when_it_is_written() {
     use OptionState::{Attention, Empty, Pending, Stored};
     let mut stage = stage(4).await;
     let names: Vec<Symbol> = (0..4).map(name).collect();
-    stage.run.listing = None; // it is known
+    stage.run.scope.is_planned = true;
     let write = async |stage: &mut Stage, news: Vec<OptionNews>| {
         stage.run.batch.options = news;
         stage.start();
@@ -431,4 +432,37 @@ async fn what_became_of_an_option_is_told_when_it_is_written() {
     let told = write(&mut stage, vec![news(&names[2], Happening::PutBack, Vec::new())]).await;
     assert_eq!((done(&told)[0].reason.clone(), stage.run.records[2].state), (None, Pending));
     assert!(put_back(&told), "it is asked for again");
+}
+
+fn retry(symbol: &Symbol) -> Order {
+    Order::Retry(Which { symbols: vec![symbol.to_string()], ..Which::default() })
+}
+
+#[tokio::test]
+async fn an_order_to_ask_again_knows_what_is_not_written_yet() {
+    // F-I8, F-B11: given up, and put back by an order before it: in the next batch, and in the one on its way
+    for under_way in [false, true] {
+        let mut stage = stage(1).await;
+        stage.run.listing = None;
+        stage.run.queue = Queue::default(); // the listing is known
+        stage.run.plan();
+        assert_eq!(stage.run.queue.take(T0).map(|work| work.ask.label()), Some(name(0).to_string()));
+        stage.run.batch = Batch::default();
+        stage.run.batch.options = vec![news(&name(0), Happening::GivenUp("HTTP 500".into()), Vec::new())];
+        if under_way {
+            stage.start();
+        }
+        stage.run.obey(Ok(vec![(1, retry(&name(0)))]));
+        let put_back = |batch: &Batch| batch.options.iter().filter(|news| news.happening == Happening::PutBack).count();
+        assert_eq!(put_back(&stage.run.batch), 1, "it would need attention a moment later");
+        if under_way {
+            stage.finish().await;
+        }
+        stage.start();
+        stage.run.obey(Ok(vec![(2, retry(&name(0)))]));
+        assert_eq!(put_back(&stage.run.batch), 0, "it is put back already");
+        stage.finish().await;
+        assert_eq!(stage.run.records[0].state, OptionState::Pending);
+        assert_eq!((stage.run.queue.len(), stage.run.scope.open_count()), (1, 1), "it is asked for once more");
+    }
 }

@@ -182,8 +182,8 @@ struct Run {
     stop: Option<Stop>,
     /// A person wants nothing sent until told otherwise.
     paused: bool,
-    /// Options that were put back by an order; they are asked for once that is committed.
-    put_back: Vec<Symbol>,
+    /// Options of which the ledger says that a person wants them asked for again, and that are not asked for yet.
+    to_ask_again: Vec<Symbol>,
     told_wait: Option<Moment>,
     seq: i64,
     beat_at: Moment,
@@ -234,7 +234,7 @@ impl Run {
             failures: Failures::default(),
             stop: None,
             paused: false,
-            put_back: Vec::new(),
+            to_ask_again: Vec::new(),
             told_wait: None,
             seq: 0,
             beat_at: now,

@@ -49,7 +49,7 @@ impl Run {
                 Order::Pause => self.pause(),
                 Order::Resume => self.unpause(),
                 Order::Pace { spacing_ms } => self.set_pace(spacing_ms),
-                Order::Retry(which) => self.put_back(&which),
+                Order::Retry(which) => self.retry(&which),
                 Order::Unread(text) => self.tell(Event::Unread { text }),
             }
         }
@@ -94,15 +94,19 @@ impl Run {
 
     /// Puts options back to pending, with a line in the log of what people asked for (I8). They are asked for once
     /// that is committed.
-    fn put_back(&mut self, which: &Which) {
+    fn retry(&mut self, which: &Which) {
         let now = self.now();
         let data_source = self.ports.source.name();
         let is_known = |record: &OptionRecord| record.state != OptionState::Pending;
+        // Another order may have put it back a moment ago; and what was just given up is asked for no more, whatever the
+        // ledger says yet.
+        let on_the_way = self.on_the_way();
         let mut count = 0;
         for symbol in which.of(&self.records) {
             let record = self.index.get(&symbol).and_then(|at| self.records.get(*at));
-            if self.scope.is_open(&symbol) || !record.is_some_and(is_known) {
-                continue; // it is asked for anyway
+            let comes_anyway = self.scope.is_open(&symbol) || !record.is_some_and(is_known);
+            if on_the_way.put_back.contains(&symbol) || (comes_anyway && !on_the_way.given_up.contains(&symbol)) {
+                continue;
             }
             count += 1;
             let (candles, flaws) = (Vec::new(), Vec::new());
@@ -121,9 +125,9 @@ impl Run {
 
     /// Asks for options that were put back, now that the ledger says so.
     pub(super) fn ask_again(&mut self) {
-        let symbols = std::mem::take(&mut self.put_back);
-        // A run that still reads the listing plans with the ledger as it is then.
-        if symbols.is_empty() || self.listing.is_some() || self.stop.is_some() {
+        let symbols = std::mem::take(&mut self.to_ask_again);
+        // A run that has no plan yet makes it with the ledger as it is then.
+        if symbols.is_empty() || !self.scope.is_planned || self.stop.is_some() {
             return;
         }
         let (todo, requests) = self.ask_for(&symbols);

@@ -23,6 +23,8 @@ pub(super) struct Scope {
     open: HashSet<Symbol>,
     counts: HashMap<Currency, (u64, u64)>,
     chains: Chains,
+    /// Whether the plan was made: before, options that are put back are left to it.
+    pub is_planned: bool,
     probes: u32,
     /// Whether one of them is out. What fails after it was answered says nothing of how all are to be asked for.
     probing: bool,
@@ -84,8 +86,8 @@ impl Scope {
         symbols.iter().filter_map(|symbol| self.open.take(symbol)).collect()
     }
 
-    /// Puts them back, to be counted when they are committed.
-    pub fn put_back(&mut self, symbols: Vec<Symbol>) {
+    /// Takes them in again, to be counted when they are committed.
+    pub fn take_in(&mut self, symbols: Vec<Symbol>) {
         self.open.extend(symbols);
     }
 
@@ -121,7 +123,7 @@ impl Run {
         let mut wanted = plan::wanted(&self.records, &currencies, horizon);
         wanted.truncate(self.settings.limit.unwrap_or(usize::MAX));
         let counts = currencies.iter().map(|currency| (currency.clone(), (0, 0))).collect();
-        self.scope = Scope { chains: Chains::of(&self.records), counts, ..Scope::default() };
+        self.scope = Scope { chains: Chains::of(&self.records), counts, is_planned: true, ..Scope::default() };
         self.scope.extend(wanted);
         let todo = self.scope.todo(&currencies);
         self.witnesses.know_from(&self.records);
@@ -138,9 +140,16 @@ impl Run {
         let currencies = self.currencies();
         let horizon = Horizon { now: self.now(), empty_days: self.settings.empty_days };
         let news = self.scope.extend(plan::wanted(&records, &currencies, horizon));
-        let wanted: Vec<Wanted> = news.into_iter().map(|at| self.scope.wanted[at].clone()).collect();
-        let queries = self.cover(&wanted);
-        let requests = self.enqueue(queries);
+        let mut wanted: Vec<Wanted> = news.into_iter().map(|at| self.scope.wanted[at].clone()).collect();
+        let requests = if self.is_probing() {
+            // They are queued with all others once it is known how, and counted from the dear end until then.
+            u64::try_from(wanted.len()).unwrap_or(u64::MAX)
+        } else {
+            let queued = self.queue.expiries();
+            wanted.retain(|option| !queued.contains(&(&option.currency, option.expiry))); // its answer will hold it
+            let queries = self.cover(&wanted);
+            self.enqueue(queries)
+        };
         (self.scope.todo(&currencies), requests)
     }
 

@@ -1,9 +1,11 @@
 //! What is to be asked for: now, in order, or again later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use jiff::civil::Date;
 
 use crate::domain::answer::{Pages, Query};
-use crate::domain::instrument::Symbol;
+use crate::domain::instrument::{Currency, Symbol};
 use crate::domain::moment::Moment;
 use crate::source::ListingAsk;
 
@@ -163,6 +165,11 @@ impl Queue {
         found
     }
 
+    /// The expiries that are still to be asked for.
+    pub fn expiries(&self) -> HashSet<(&Currency, Date)> {
+        self.urgent.iter().chain(&self.ready).chain(self.later.values()).filter_map(Work::expiry).collect()
+    }
+
     /// A name for what comes next.
     pub fn next_label(&self) -> Option<String> {
         let next = self.urgent.front().or(self.ready.front()).or(self.later.values().next());
@@ -194,6 +201,16 @@ impl Work {
     /// Whether pages of it were read already.
     pub fn is_begun(&self) -> bool {
         matches!(self.ask, Ask::Bars(_, offset) if offset > 0)
+    }
+
+    fn expiry(&self) -> Option<(&Currency, Date)> {
+        match &self.ask {
+            Ask::Bars(pages, _) => match pages.query() {
+                Query::Expiry(currency, expiry) => Some((currency, *expiry)),
+                Query::Symbol(_) => None,
+            },
+            Ask::Listing(_) | Ask::Canary(_) => None,
+        }
     }
 
     fn requests(&self) -> u64 {
