@@ -18,7 +18,6 @@ use crate::domain::order::{Order, Which};
 use crate::domain::progress::{Progress, View};
 use crate::domain::run::Identity;
 use crate::engine::feed::Feed;
-use crate::engine::orders;
 use crate::engine::queue::{Queue, Work};
 use crate::engine::shutdown::Stop;
 use crate::engine::{OnLimit, Ports, QueryMode, Settings};
@@ -483,9 +482,8 @@ async fn what_became_of_an_option_is_told_when_it_is_written() {
     assert!(put_back(&told), "it is asked for again");
 }
 
-fn retry(id: i64, symbol: &Symbol) -> orders::Heard {
-    let which = Which { symbols: vec![symbol.to_string()], ..Which::default() };
-    Ok(vec![(id, Order::Retry(which))])
+fn retry(symbol: &Symbol) -> Order {
+    Order::Retry(Which { symbols: vec![symbol.to_string()], ..Which::default() })
 }
 
 #[tokio::test]
@@ -502,14 +500,14 @@ async fn an_order_to_ask_again_knows_what_is_not_written_yet() {
         if under_way {
             stage.start();
         }
-        stage.run.obey(retry(1, &name(0)));
+        stage.run.obey(Ok(vec![(1, retry(&name(0)))]));
         let put_back = |batch: &Batch| batch.options.iter().filter(|news| news.happening == Happening::PutBack).count();
         assert_eq!(put_back(&stage.run.batch), 1, "it would need attention a moment later");
         if under_way {
             stage.finish().await;
         }
         stage.start();
-        stage.run.obey(retry(2, &name(0)));
+        stage.run.obey(Ok(vec![(2, retry(&name(0)))]));
         assert_eq!(put_back(&stage.run.batch), 0, "it is put back already");
         stage.finish().await;
         assert_eq!(stage.run.records[0].state, OptionState::Pending);
