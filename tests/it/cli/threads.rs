@@ -29,7 +29,7 @@ fn a_panic_for_want_of_a_thread_ends_the_program_loudly_and_costs_nothing() {
         panicked += usize::from(ended.err.contains("panicked"));
         // Whatever it held is free, and what it stored is true.
         backfill().ends_with(0);
-        assert_eq!(Archive::Sqlite(desk.database()).compare(vendor.truth(), &vendor.served()), Loss::default());
+        assert_eq!(Archive::Sqlite(desk.database()).compare(&vendor), Loss::default());
     }
     assert!(panicked > 0, "no panic was met");
 }
