@@ -39,7 +39,9 @@ mod tests {
         // F-C1, F-P1
         let tried_ms = |begin: Outage, at_s: &[i64]| {
             let mut outage = begin;
-            at_s.iter().for_each(|s| outage.failed(Moment(s * 1_000), 60_000));
+            for s in at_s {
+                outage.failed(Moment(s * 1_000), 60_000);
+            }
             outage.tried_ms()
         };
         assert_eq!(tried_ms(Outage::default(), &[100]), 0, "one failure is no outage");
