@@ -89,13 +89,17 @@ impl Simulated {
 
     /// How often each query came, by the words that the journal has for it.
     pub fn served(&self) -> BTreeMap<String, u64> {
-        let vendor = self.vendor();
-        let mut served = BTreeMap::new();
-        for access in vendor.log().kept() {
-            *served.entry(journal_words(&access.path)).or_default() += 1;
-        }
-        served
+        served(&self.vendor())
     }
+}
+
+/// How often each query came to a vendor that keeps its log.
+pub fn served(vendor: &Vendor) -> BTreeMap<String, u64> {
+    let mut served = BTreeMap::new();
+    for access in vendor.log().kept() {
+        *served.entry(journal_words(&access.path)).or_default() += 1;
+    }
+    served
 }
 
 impl Drop for Simulated {

@@ -8,9 +8,15 @@ use chainfill::domain::instrument::Symbol;
 use chainfill::domain::ledger::OptionState;
 use chainfill::domain::moment::Moment;
 use chainfill::domain::progress::{Phase, Progress};
-use chainfill::limits::{HOUR_MS, SECOND_MS};
-use chainfill::store::{Batch, MemoryStore, Outside};
+use chainfill::limits::SECOND_MS;
+use chainfill::source::Response;
+use chainfill::store::{Batch, Committed, Epoch, JournalLine, MemoryStore, Outside};
 use futures_util::FutureExt as _;
+
+use super::books::{Books, Tables};
+use super::requests::Requests;
+use super::retry_after::wait_ms;
+use super::waits::{Frame, Waits};
 
 /// A request may be under way, or its answer on the way into the store, for so long before somebody wonders (I10).
 const QUIET_MS_MAX: i64 = 180 * SECOND_MS;
@@ -24,23 +30,29 @@ const FENCED_MS_MAX: i64 = 20 * SECOND_MS;
 /// Longest log of a story that is kept, in lines.
 const LOG_LINES_MAX: usize = 200_000;
 
+/// A batch is applied once more after so many, and must change nothing (I3).
+const AGAIN_COMMITS: u64 = 128;
+
+/// The number of who works on the store by hand, again and again. Runs are counted from 1.
+pub const PERSON: usize = 0;
+
 /// Everything that is watched of one story. Times are true times.
 pub struct Oracle {
-    pub truth: BTreeMap<Symbol, Vec<Candle>>,
     /// What happened, a line each: two tellings of one seed are compared by it.
     pub log: Vec<String>,
     pub broken: Vec<String>,
-    /// Requests that are in the journal and have not left, by run and query.
-    journaled: HashMap<(usize, String), u32>,
-    /// Until when nothing may leave, by the run that heard it; and as it stands in the store.
-    cooldown: Option<(usize, Moment)>,
-    cooldown_stored: Option<Moment>,
+    books: Books,
+    requests: Requests,
+    waits: Waits,
     /// Since when the store does not take what a run hands it.
     store_away: HashMap<usize, Moment>,
-    /// The run that holds the store, and when each one before it lost it.
+    /// The newest run, the ones that hold the store, and when each one before them lost it.
     run: usize,
     held: Vec<usize>,
     lost_at: HashMap<usize, Moment>,
+    /// What each run's times are measured against.
+    frames: HashMap<usize, Frame>,
+    commits: u64,
     /// The machine woke in a wait that was over: by then something must have happened (C1).
     wake_by: Option<Moment>,
     /// When something last left, came, or was committed.
@@ -51,19 +63,30 @@ pub struct Oracle {
     aloud: bool,
 }
 
+/// Laws that a look found broken, with what was seen.
+#[derive(Default)]
+pub struct Broken(Vec<(&'static str, String)>);
+
+impl Broken {
+    pub fn add(&mut self, law: &'static str, what: String) {
+        self.0.push((law, what));
+    }
+}
+
 impl Oracle {
     pub fn new(truth: BTreeMap<Symbol, Vec<Candle>>, now: Moment) -> Oracle {
         Oracle {
-            truth,
             log: Vec::new(),
             broken: Vec::new(),
-            journaled: HashMap::new(),
-            cooldown: None,
-            cooldown_stored: None,
+            books: Books::new(truth),
+            requests: Requests::default(),
+            waits: Waits::default(),
             store_away: HashMap::new(),
             run: 0,
             held: Vec::new(),
             lost_at: HashMap::new(),
+            frames: HashMap::new(),
+            commits: 0,
             wake_by: None,
             active_at: now,
             progress: Progress::default(),
@@ -87,21 +110,31 @@ impl Oracle {
         self.broken.push(format!("{law}: {what}"));
     }
 
+    fn judge(&mut self, now: Moment, broken: Broken) {
+        for (law, what) in broken.0 {
+            self.broke(now, law, &what);
+        }
+    }
+
     /// A run starts. What a run that is gone heard and did not write is lost with it.
-    pub fn run_starts(&mut self, now: Moment, run: usize) {
+    pub fn run_starts(&mut self, now: Moment, run: usize, frame: Frame) {
         self.note(now, &format!("run {run} starts"));
         self.run = run;
+        self.frames.insert(run, frame);
+        self.waits.run_starts(frame);
         self.wake_by = None;
         self.active_at = now;
         self.progress = Progress::default();
     }
 
     /// A run holds the store from now on: every one before it has lost it.
-    pub fn holds(&mut self, now: Moment, run: usize) {
+    pub fn holds(&mut self, now: Moment, run: usize, epoch: Epoch) {
         for earlier in self.held.drain(..) {
             self.lost_at.insert(earlier, now);
         }
+        self.lost_at.remove(&run);
         self.held.push(run);
+        self.requests.holds(run, epoch.0);
     }
 
     pub fn has_held(&self, run: usize) -> bool {
@@ -117,51 +150,66 @@ impl Oracle {
         self.note(now, &format!("run {run} asks for {query}"));
         self.active_at = now;
         self.sent += 1;
-        match self.journaled.get_mut(&(run, query.to_owned())).filter(|count| **count > 0) {
-            Some(count) => *count -= 1,
-            None => self.broke(now, "I5", &format!("{query} left and is not in the journal")),
-        }
-        if let Some((of, until)) = self.cooldown
-            && of == run
-            && now < until
-        {
-            self.broke(now, "I6", &format!("{query} left before {}", until.rfc3339()));
-        }
+        let mut broken = Broken::default();
+        self.requests.leaves(run, query, &mut broken);
+        self.waits.leaves(now, run, run == self.run, query, &mut broken);
         // One that was fenced does not read what the next one wrote: it has some requests announced, and no more.
         if let Some(lost_at) = self.lost_at.get(&run)
             && lost_at.until_ms(now) > FENCED_MS_MAX
         {
-            self.broke(now, "I7", &format!("run {run} asks for {query} and lost the store at {}", lost_at.rfc3339()));
-        }
-        if let Some(until) = self.cooldown_stored.filter(|until| run == self.run && now < *until) {
-            self.broke(now, "I6", &format!("{query} left before {}, which is in the store", until.rfc3339()));
+            broken.add("I7", format!("run {run} asks for {query} and lost the store at {}", lost_at.rfc3339()));
         }
         if self.store_away.get(&run).is_some_and(|since| *since < now) {
-            self.broke(now, "I6", &format!("{query} left while the store was away"));
+            broken.add("I6", format!("{query} left while the store was away"));
         }
+        self.judge(now, broken);
     }
 
     /// An answer is handed over; `answered_at` is when the vendor gave it.
-    pub fn comes(&mut self, now: Moment, run: usize, answered_at: Moment, status: u16, wait_s: Option<i64>) {
-        self.note(now, &format!("run {run} hears {status} {wait_s:?}"));
+    pub fn comes(&mut self, now: Moment, run: usize, query: &str, answered_at: Moment, answer: Option<&Response>) {
+        let wait_ms = answer.and_then(wait_ms);
+        let status = answer.map_or(0, |answer| answer.status);
+        self.note(now, &format!("run {run} hears {status} {wait_ms:?}"));
         self.active_at = now;
-        if let (429, Some(wait_s)) = (status, wait_s.filter(|wait_s| (1..=86_400).contains(wait_s))) {
-            let until = answered_at + wait_s * SECOND_MS;
-            let known = self.cooldown.filter(|(of, _)| *of == run).map(|(_, until)| until);
-            self.cooldown = Some((run, known.map_or(until, |known| known.max(until))));
+        if let Some(wait_ms) = wait_ms {
+            self.waits.heard(run, query, status, answered_at + wait_ms);
         }
     }
 
-    /// A batch is in the store. `shift_ms`: what brings its run's times into true ones.
-    pub fn written(&mut self, now: Moment, run: usize, batch: &Batch, shift_ms: i64) {
+    /// A batch is in the store, perhaps for the second time. `shift_ms`: what brings its run's times into true ones.
+    pub fn written(
+        &mut self,
+        now: Moment,
+        (run, epoch): (usize, Epoch),
+        batch: &Batch,
+        committed: &Committed,
+        shift_ms: i64,
+        store: &MemoryStore,
+    ) {
         self.active_at = now;
-        for attempt in &batch.sent {
-            *self.journaled.entry((run, attempt.query.clone())).or_default() += 1;
+        self.commits += 1;
+        let mut broken = Broken::default();
+        if self.has_lost(run) || !self.requests.is_of(run, epoch.0) {
+            broken.add("I7", format!("run {run} writes by epoch {}, which it has lost or never had", epoch.0));
         }
-        if let Some(throttle) = &batch.throttle {
-            let until = throttle.cooldown_until.map(|until| until + shift_ms);
-            // A stored wait is as long as the vendor said, from when its word came; a short one may end a little late.
-            self.cooldown_stored = until.filter(|until| now.until_ms(*until) <= 25 * HOUR_MS);
+        for (query, settled) in self.requests.written(run, batch, &mut broken) {
+            self.waits.settled(run, &query, settled, &mut broken);
+        }
+        let frame = self.frames.get(&run).copied().unwrap_or_default();
+        self.waits.written(now, batch, frame, shift_ms, &mut broken);
+        self.books.written(batch, committed, store, &mut broken);
+        self.judge(now, broken);
+    }
+
+    /// Whether the batch that comes now is to be applied once more: then the tables as they are before that.
+    pub fn before_again(&self, store: &MemoryStore) -> Option<Tables> {
+        self.commits.is_multiple_of(AGAIN_COMMITS).then(|| Tables::of(store))
+    }
+
+    /// A batch was applied once more (I3).
+    pub fn applied_again(&mut self, now: Moment, before: &Tables, store: &MemoryStore) {
+        if *before != Tables::of(store) {
+            self.broke(now, "I3", "a batch that was applied once more changed the tables");
         }
     }
 
@@ -185,33 +233,22 @@ impl Oracle {
         self.wake_by = is_over.then(|| now + WAKE_MS_MAX);
     }
 
-    /// An event is told (I1, I2, I4).
-    pub fn told(&mut self, now: Moment, run: usize, event: &Event, progress: &Progress, store: &MemoryStore) {
+    /// An event is told (I1, I2).
+    pub fn told(&mut self, now: Moment, run: usize, event: &Event, progress: &Progress) {
         self.note(now, &format!("{event:?}"));
         if run == self.run {
             self.progress.clone_from(progress);
             self.wake_by = None;
         }
         if let Event::Stored(done) = event {
-            let bars = store.history(&done.symbol).now_or_never().expect("memory").expect("memory");
-            if bars.len() != done.rows as usize {
-                let what = format!("{} is told with {} rows, the store holds {}", done.symbol, done.rows, bars.len());
+            let rows = self.books.rows(&done.symbol);
+            if rows != done.rows as usize {
+                let what = format!("{} is told with {} rows, the store holds {rows}", done.symbol, done.rows);
                 self.broke(now, "I2", &what);
             }
-            if done.state == OptionState::Empty && self.truth.get(&done.symbol).is_some_and(|bars| !bars.is_empty()) {
+            let truth = self.books.truth.get(&done.symbol);
+            if done.state == OptionState::Empty && truth.is_some_and(|bars| !bars.is_empty()) {
                 self.broke(now, "I1", &format!("{} is called empty", done.symbol));
-            }
-            self.check_counts(now, store);
-        }
-    }
-
-    /// listed = stored + empty + attention + pending (I4).
-    pub fn check_counts(&mut self, now: Moment, store: &MemoryStore) {
-        let glance = store.glance(now).now_or_never().expect("memory").expect("memory");
-        for tally in &glance.tallies {
-            let parts = tally.stored + tally.empty + tally.attention + tally.pending;
-            if tally.listed != parts {
-                self.broke(now, "I4", &format!("{tally:?}"));
             }
         }
     }
@@ -235,28 +272,12 @@ impl Oracle {
         }
     }
 
-    /// The end: the store against the truth, option by option (I1 to I4).
-    pub fn ends(&mut self, now: Moment, store: &MemoryStore) {
-        use chainfill::store::Store as _;
-        let loaded = store.load(now).now_or_never().expect("memory").expect("memory");
-        if loaded.records.len() != self.truth.len() {
-            self.broke(now, "I4", &format!("{} options of {}", loaded.records.len(), self.truth.len()));
-        }
-        for record in &loaded.records {
-            let bars = store.history(&record.symbol).now_or_never().expect("memory").expect("memory");
-            let Some(truth) = self.truth.get(&record.symbol).cloned() else {
-                self.broke(now, "I4", &format!("{} is not listed", record.symbol));
-                continue;
-            };
-            if bars != truth {
-                self.broke(now, "lost or made up", &format!("{}: {} of {}", record.symbol, bars.len(), truth.len()));
-            }
-            let state = if truth.is_empty() { OptionState::Empty } else { OptionState::Stored };
-            if (record.state, record.row_count as usize) != (state, truth.len()) {
-                let what = format!("{} is {:?} with {}", record.symbol, record.state, record.row_count);
-                self.broke(now, "I4", &what);
-            }
-        }
-        self.check_counts(now, store);
+    /// A run says that all is there (I1 to I5), or all but what needs attention. Within a story the truth never changes.
+    pub fn ends(&mut self, now: Moment, may_need_attention: bool, store: &MemoryStore, served: &BTreeMap<String, u64>) {
+        let mut broken = Broken::default();
+        self.books.end(may_need_attention, store, &mut broken);
+        let journal: Vec<JournalLine> = store.journal(usize::MAX).now_or_never().expect("memory").expect("memory");
+        self.requests.compare(&journal, served, &mut broken);
+        self.judge(now, broken);
     }
 }

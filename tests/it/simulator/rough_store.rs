@@ -79,6 +79,21 @@ impl RoughStore {
         self.trouble.fate(self.clock.true_now())
     }
 
+    /// A batch is in the store: it is looked at, and at times applied once more.
+    async fn written(&self, epoch: Epoch, batch: &Batch, committed: &Committed) -> Result<(), StoreError> {
+        let (now, by) = (self.clock.true_now(), (self.run, epoch));
+        let before = {
+            let mut oracle = self.oracle.lock().unwrap();
+            oracle.written(now, by, batch, committed, self.shift_ms, &self.memory);
+            oracle.before_again(&self.memory)
+        };
+        if let Some(before) = before {
+            self.memory.commit(epoch, batch).await?;
+            self.oracle.lock().unwrap().applied_again(now, &before, &self.memory);
+        }
+        Ok(())
+    }
+
     async fn rough<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         match self.fate().await {
             Fate::Well => call.await,
@@ -93,8 +108,8 @@ impl Store for RoughStore {
     async fn begin(&self, claim: &Claim) -> Result<Epoch, StoreError> {
         self.rough(async {
             let begun = self.memory.begin(claim).await;
-            if begun.is_ok() {
-                self.oracle.lock().unwrap().holds(self.clock.true_now(), self.run);
+            if let Ok(epoch) = &begun {
+                self.oracle.lock().unwrap().holds(self.clock.true_now(), self.run, *epoch);
             }
             begun
         })
@@ -107,9 +122,8 @@ impl Store for RoughStore {
             Fate::Before(error) => Err(error),
             Fate::Well | Fate::After(_) => {
                 let done = self.memory.commit(epoch, batch).await;
-                if done.is_ok() {
-                    let now = self.clock.true_now();
-                    self.oracle.lock().unwrap().written(now, self.run, batch, self.shift_ms);
+                if let Ok(committed) = &done {
+                    self.written(epoch, batch, committed).await?;
                 }
                 if let Fate::After(error) = fate { done.and(Err(error)) } else { done }
             }

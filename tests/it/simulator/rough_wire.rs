@@ -73,11 +73,8 @@ impl Transport for RoughWire {
         if lost_back || self.weather.is_down(&self.clock) {
             return no_answer("the connection was reset", true);
         }
-        let (status, wait_s) = match &answer {
-            Ok(response) => (response.status, response.retry_after.as_deref().and_then(|text| text.parse().ok())),
-            Err(_) => (0, None),
-        };
-        self.oracle.lock().unwrap().comes(self.clock.true_now(), self.run, answered_at, status, wait_s);
+        let now = self.clock.true_now();
+        self.oracle.lock().unwrap().comes(now, self.run, &query, answered_at, answer.as_ref().ok());
         answer
     }
 }

@@ -25,11 +25,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
-use super::oracle::Oracle;
+use super::oracle::{Oracle, PERSON};
 use super::rough_store::{RoughStore, Trouble};
 use super::rough_wire::{RoughWire, Weather};
 use super::story::{Blow, Story};
 use super::world_clock::{RunClock, WorldClock};
+use crate::rig::simulated::served;
 use crate::rig::world;
 
 /// How often somebody looks.
@@ -92,12 +93,11 @@ struct Notebook {
     run: usize,
     shift_ms: i64,
     oracle: Arc<Mutex<Oracle>>,
-    memory: Arc<MemoryStore>,
 }
 
 impl View for Notebook {
     fn show(&mut self, at: Moment, event: &Event, progress: &Progress) {
-        self.oracle.lock().unwrap().told(at + self.shift_ms, self.run, event, progress, &self.memory);
+        self.oracle.lock().unwrap().told(at + self.shift_ms, self.run, event, progress);
     }
 }
 
@@ -228,7 +228,7 @@ impl<'a> Stage<'a> {
         self.runs += 1;
         let (run_number, step_ms) = (self.runs, self.step_ms);
         self.run_step_ms = step_ms;
-        self.oracle.lock().unwrap().run_starts(self.now(), run_number);
+        self.oracle.lock().unwrap().run_starts(self.now(), run_number, (self.boot, step_ms));
         let store = Arc::new(RoughStore {
             memory: self.memory.clone(),
             trouble: self.trouble.clone(),
@@ -255,8 +255,7 @@ impl<'a> Stage<'a> {
             seed: self.rng.u64(..),
             ..world::settings()
         };
-        let notebook =
-            Notebook { run: run_number, shift_ms: -step_ms, oracle: self.oracle.clone(), memory: self.memory.clone() };
+        let notebook = Notebook { run: run_number, shift_ms: -step_ms, oracle: self.oracle.clone() };
         self.stop = watch::channel(false).0;
         let stopped = self.stop.subscribe();
         self.running = Some(Box::pin(async move {
@@ -283,11 +282,14 @@ impl<'a> Stage<'a> {
         let mut pause_ms = self.rng.i64(SECOND_MS..20 * 60 * SECOND_MS);
         match &ended {
             Ok(report) => match report.ending {
-                Ending::Complete if self.healed_at.is_some() => {
-                    self.oracle.lock().unwrap().ends(self.now(), &self.memory);
-                    return true;
+                Ending::Complete | Ending::Attention => {
+                    self.compare(report.ending);
+                    if report.ending == Ending::Attention {
+                        self.retry_attention().await;
+                    } else if self.healed_at.is_some() {
+                        return true;
+                    }
                 }
-                Ending::Attention => self.retry_attention().await,
                 Ending::Limit => {
                     let after = report.resume_after.map_or(0, |at| self.now().until_ms(at - self.run_step_ms));
                     pause_ms = after.max(0) + SECOND_MS;
@@ -301,11 +303,21 @@ impl<'a> Stage<'a> {
         false
     }
 
+    /// What was done against what is there, whenever a run says that it has done it all.
+    fn compare(&self, ending: Ending) {
+        let served = served(&self.vendor.lock().unwrap());
+        let may_need_attention = ending == Ending::Attention;
+        self.oracle.lock().unwrap().ends(self.now(), may_need_attention, &self.memory, &served);
+    }
+
     fn ghost_ended(&mut self, run: usize, ended: &Ended) {
         // It finds out at its next commit; where the store was away for both, its patience may end first.
         let has_lost = self.oracle.lock().unwrap().has_lost(run);
         if has_lost && !matches!(ended, Err(StoreError::Fenced | StoreError::Away { .. } | StoreError::Full { .. })) {
             self.oracle.lock().unwrap().broken.push(format!("I7: a run that lost the store ended: {ended:?}"));
+        }
+        if let (false, Ok(Report { ending: ending @ (Ending::Complete | Ending::Attention), .. })) = (has_lost, ended) {
+            self.compare(*ending);
         }
     }
 
@@ -328,7 +340,7 @@ impl<'a> Stage<'a> {
                 self.ghosts.clear();
                 self.boot += 1;
                 self.boot_began = now;
-                // What the wall clock did meanwhile nobody could know: the boot clock begins anew.
+                // What the wall clock did meanwhile nobody could know: the boot clock begins anew. So it did nothing.
                 self.step_ms = self.run_step_ms;
             }
             Blow::Stopped { back_ms } => {
@@ -404,6 +416,7 @@ impl<'a> Stage<'a> {
         let now = clock.now();
         let claim = Claim { identity: self.identity(&clock), now, alive: |_| Some(false) };
         let epoch = self.memory.begin(&claim).await.unwrap();
+        self.oracle.lock().unwrap().holds(self.now(), PERSON, epoch);
         let records = self.memory.load(now).await.unwrap().records;
         let news = Which { attention: true, ..Which::default() }.of(&records).into_iter().map(|symbol| OptionNews {
             symbol,
@@ -414,7 +427,9 @@ impl<'a> Stage<'a> {
             data_source: "cryptodatadownload",
         });
         let batch = Batch { at: now, options: news.collect(), action: Some("retry".into()), ..Batch::default() };
-        self.memory.commit(epoch, &batch).await.unwrap();
+        let committed = self.memory.commit(epoch, &batch).await.unwrap();
+        let (at, by) = (self.now(), (PERSON, epoch));
+        self.oracle.lock().unwrap().written(at, by, &batch, &committed, -self.step_ms, &self.memory);
         let end = RunEnd { at: now, ending: Ending::Complete, progress: None };
         self.memory.end(epoch, &end).await.unwrap();
     }
