@@ -5,6 +5,12 @@
 /// Longest symbol that is taken for a name; the longest real one has 26 characters.
 pub const SYMBOL_BYTES_MAX: usize = 64;
 
+/// Longest name that is kept word for word, far below the 2,704 bytes that PostgreSQL's index takes; of a longer one its
+/// beginning and so many bytes of its hash are kept. It stays too long for an option's name.
+pub const NAME_BYTES_MAX: usize = 256;
+/// See [`NAME_BYTES_MAX`].
+pub const NAME_HASH_BYTES: usize = 16;
+
 /// Most names that one listing may hold; Deribit listed 114,851 expired BTC options in 2026.
 pub const LISTING_NAMES_MAX: usize = 1_000_000;
 
@@ -19,6 +25,9 @@ pub const KEY_BYTES_REDACTED_MIN: usize = 8;
 
 /// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
 pub const PAGE_ROWS: u32 = 5_000;
+
+/// Most rows that one answer may hold: twice what is asked for. One option's whole life has some 400.
+pub const ANSWER_ROWS_MAX: usize = 10_000;
 
 /// Most pages that one query may take: 152 options of 400 days at one tenth of the page size.
 pub const PAGES_MAX: u32 = 128;
@@ -461,6 +470,7 @@ pub const HOUR_MS: i64 = 3_600_000;
 /// See [`SECOND_MS`].
 pub const DAY_MS: i64 = 86_400_000;
 
+const _: () = assert!(SYMBOL_BYTES_MAX + NAME_HASH_BYTES * 2 + 8 < NAME_BYTES_MAX, "a name cut short must not parse");
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
 const _: () = assert!(PG_IDLE_MS_MAX.cast_signed() < LEASE_MS && PG_LOCK_MS_MAX < PG_ANSWER_MS_MAX);

@@ -1,15 +1,16 @@
 //! What a fetched listing changes, in four statements whatever its length.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::columns::LedgerColumns;
 use super::link::{Link, Pipeline, Ready};
 use super::trouble::Trouble;
+use crate::domain::instrument::{Symbol, kept_name};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::store::ListingRow;
 use crate::store::row::storable;
-use crate::store::text::plain;
 
 const LISTING: &str = "INSERT INTO chainfill_listing (fetched_at, names, unparsed, added, vanished, requests) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
@@ -48,13 +49,13 @@ pub(super) fn new_lines(news: Option<&ListingNews>) -> Vec<Cow<'_, OptionRecord>
 impl ListingCalls {
     pub(super) async fn of(link: &mut Link, news: &ListingNews) -> Result<ListingCalls, Trouble> {
         let row = ListingRow::of(news);
-        let text = |symbol: &crate::domain::instrument::Symbol| plain(symbol.as_str()).into_owned();
+        let text = |symbol: &Symbol| kept_name(symbol.as_str()).into_owned();
         let gone = news.vanished.iter().map(|symbol| (text(symbol), false, "vanished"));
         let back = news.returned.iter().map(|symbol| (text(symbol), true, "returned"));
         let mut listed = (Vec::new(), Vec::new());
         let mut changes = (Vec::new(), Vec::new());
         // Where one name stands for two, being named wins.
-        let new: Vec<String> = news.new.iter().map(|record| text(&record.symbol)).collect();
+        let new: HashSet<String> = news.new.iter().map(|record| text(&record.symbol)).collect();
         for (symbol, is_listed, change) in gone.chain(back) {
             if !new.contains(&symbol) {
                 listed.0.push(symbol.clone());
