@@ -73,11 +73,12 @@ pub trait Store: Outside {
     /// Where the store cannot be used; saying the same again is safe.
     async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError>;
 
-    /// Hands every row of the table to `each`, by symbol, then by date; those that are no bars after the bars.
+    /// Hands every row of the table to `each`, by symbol, then by date; those that are no bars after the bars. Returns
+    /// the ledger of the same moment: a run beside it commits, and what came between two looks would seem damaged.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError>;
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError>;
 }
 
 /// Takes rows, one after another: the bar that a row is, or why it is none.
@@ -235,6 +236,15 @@ pub struct Loaded {
     pub listing: Option<ListingRow>,
     /// The newest run.
     pub run: Option<RunRow>,
+}
+
+/// What the table is held against.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Every option, by symbol.
+    pub records: Vec<OptionRecord>,
+    /// What was found out about the vendor.
+    pub ability: Ability,
 }
 
 /// The state of things for a person.
