@@ -3,6 +3,7 @@
 mod exact;
 mod faulty;
 mod names;
+mod odd;
 mod ordered;
 mod stopped;
 mod throttled;
