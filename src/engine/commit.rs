@@ -1,5 +1,7 @@
 //! What came in together is committed together, and told only then (I2).
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -9,7 +11,9 @@ use crate::domain::event::{Event, OptionDone};
 use crate::domain::ledger::{Happening, OptionState};
 use crate::domain::moment::Moment;
 use crate::domain::room;
-use crate::limits::{COMMIT_OPTIONS_MAX, GATHER_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX};
+use crate::limits::{
+    COMMIT_OPTIONS_MAX, GATHER_MS, ROWS_WAITING_MAX, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX,
+};
 use crate::store::{Applied, Batch, Committed, StoreError};
 
 /// A batch on its way into the store.
@@ -103,7 +107,8 @@ impl Run {
                 }
                 self.ask_again();
                 if let Some(listing) = batch.listing {
-                    self.listed(listing);
+                    // The store is done with it: it is moved, not copied.
+                    self.listed(Arc::unwrap_or_clone(listing));
                 }
                 self.take_off(committing.departures);
                 Ok(())
@@ -156,6 +161,12 @@ impl Run {
     pub(super) fn retry_commit_at(&self) -> Moment {
         let waiting = self.committing.as_ref().and_then(|committing| committing.waiting.as_ref());
         waiting.map_or(Moment(i64::MAX), |(_, at)| *at)
+    }
+
+    /// Whether so many rows wait for the commit that is under way that no further answer is taken in meanwhile (I12).
+    pub(super) fn is_laden(&self) -> bool {
+        let rows = || self.batch.options.iter().map(|news| news.candles.len()).sum::<usize>();
+        self.committing.is_some() && rows() >= ROWS_WAITING_MAX
     }
 
     /// Whether everything known is in the store.

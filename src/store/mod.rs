@@ -12,6 +12,8 @@ mod sqlite;
 mod text;
 mod url;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::civil::Date;
 
@@ -124,8 +126,8 @@ pub struct Batch {
     pub settled: Vec<Settled>,
     /// What happened to options.
     pub options: Vec<OptionNews>,
-    /// A listing that was fetched.
-    pub listing: Option<ListingNews>,
+    /// A listing that was fetched; shared, for a store may hand the batch to another thread.
+    pub listing: Option<Arc<ListingNews>>,
     /// What the governor must not forget.
     pub throttle: Option<governor::Memory>,
     /// What was found out about the vendor.

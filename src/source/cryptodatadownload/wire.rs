@@ -15,6 +15,7 @@ use crate::domain::answer::{More, Page, Query};
 use crate::domain::candle::Candle;
 use crate::domain::instrument::Symbol;
 use crate::domain::moment::Moment;
+use crate::limits::ANSWER_ROWS_MAX;
 use crate::source::fault::Fault;
 
 /// Years outside of which a bar's time is a mistake: seconds taken for milliseconds, or the reverse (X3).
@@ -88,6 +89,9 @@ pub(super) fn names(body: &[u8]) -> Result<Vec<Symbol>, Fault> {
 /// One page of bars, every row of it checked to be of what was asked.
 pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
     let (rows, pagination) = rows(body)?;
+    if rows.len() > ANSWER_ROWS_MAX {
+        return Err(Fault::Pages { what: format!("the answer holds {} rows at once", rows.len()) });
+    }
     let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
     let mut page = Page { options: Vec::new(), more: more(pagination.as_ref()) };
     for Named(row) in rows {

@@ -114,7 +114,7 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
         Some(news) => Some(ListingCalls::of(link, news).await?),
         None => None,
     };
-    let new_lines = new_lines(batch.listing.as_ref());
+    let new_lines = new_lines(batch.listing.as_deref());
     let new_columns = LedgerColumns::of(new_lines.iter().map(AsRef::as_ref));
     let (sent_columns, settled_columns) = (SentColumns::of(&batch.sent), SettledColumns::of(&batch.settled));
     let throttle = batch.throttle.as_ref().map(serde_json::to_string).transpose();
