@@ -1,6 +1,7 @@
 //! The only way out: one GET, one whole answer. The key lives here and on the wire (I9).
 
 use std::error::Error as _;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue}
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use crate::limits::{
     BODIES_LONG_MAX, BODIES_PAGE_MAX, BODY_BYTES_FREE, BODY_BYTES_PAGE, CONNECT_MS_MAX, REQUEST_MS_MAX,
@@ -103,7 +104,7 @@ impl Http {
             what: format!("the path {} cannot be asked for: {error}", request.path),
             may_count: false,
         })?;
-        let deadline = Instant::now() + Duration::from_millis(REQUEST_MS_MAX);
+        let mut deadline = pin!(tokio::time::sleep(Duration::from_millis(REQUEST_MS_MAX)));
         let mut answer = self.client.get(url).send().await.map_err(|error| no_answer(&error))?;
         let header = |name: HeaderName| {
             let text = |bytes| self.redaction.text(String::from_utf8_lossy(bytes).into_owned());
@@ -128,10 +129,10 @@ impl Http {
                 return Err(Fault::TooLong { bytes_max });
             }
             if bytes > BODY_BYTES_FREE && page.is_none() {
-                page = room_by(deadline, &self.room.pages).await?;
+                page = room_by(deadline.as_mut(), &self.room.pages).await?;
             }
             if bytes > BODY_BYTES_PAGE && long.is_none() {
-                long = room_by(deadline, &self.room.long).await?;
+                long = room_by(deadline.as_mut(), &self.room.long).await?;
             }
             match first.take() {
                 None if body.is_empty() => first = Some(chunk),
@@ -191,10 +192,11 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Waits for room as long as the request may take; meanwhile the answer waits on its connection.
-async fn room_by(deadline: Instant, room: &Semaphore) -> Result<Option<SemaphorePermit<'_>>, Fault> {
-    match tokio::time::timeout_at(deadline, room.acquire()).await {
-        Ok(permit) => Ok(permit.ok()), // it is never closed
-        Err(_) => Err(Fault::NoAnswer { what: too_late(), may_count: true }),
+async fn room_by<'a>(deadline: Pin<&mut Sleep>, room: &'a Semaphore) -> Result<Option<SemaphorePermit<'a>>, Fault> {
+    tokio::select! {
+        biased;
+        permit = room.acquire() => Ok(permit.ok()), // it is never closed
+        () = deadline => Err(Fault::NoAnswer { what: too_late(), may_count: true }),
     }
 }
 

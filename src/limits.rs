@@ -5,14 +5,12 @@
 /// Longest symbol that is taken for a name; the longest real one has 26 characters.
 pub const SYMBOL_BYTES_MAX: usize = 64;
 
-/// Longest name that is kept word for word, far below the 2,704 bytes that PostgreSQL's index takes; of a longer one its
-/// beginning and so many bytes of its hash are kept. It stays too long for an option's name.
+/// Longest name that is kept word for word (PostgreSQL's index takes 2,704 bytes), and bytes of a longer one's hash.
 pub const NAME_BYTES_MAX: usize = 256;
 /// See [`NAME_BYTES_MAX`].
 pub const NAME_HASH_BYTES: usize = 16;
 
-/// Most names that one listing may hold, all its years together: seven times the real one, and more than the 114,851
-/// expired BTC options that Deribit listed in 2026. A run over so many stays under 128 MB.
+/// Most names that one listing may hold, all its years together: seven times the real one; so many fit into 128 MB.
 pub const LISTING_NAMES_MAX: usize = 125_000;
 
 /// Most decoded bytes that one answer may hold: eight times the largest honest page, far below a bomb.
@@ -28,11 +26,9 @@ pub const BODY_BYTES_FREE: usize = 128 << 10;
 pub const BODY_BYTES_PAGE: usize = 2 << 20;
 /// See [`BODY_BYTES_PAGE`].
 pub const BODIES_PAGE_MAX: usize = 8;
-
-/// How many there may be at once that are longer still, up to their bound.
+/// How many that are longer still, up to their bound; and what all answers together may hold while they come in.
 pub const BODIES_LONG_MAX: usize = 1;
-
-/// What all answers together may hold while they come in.
+/// See [`BODIES_LONG_MAX`].
 pub const BODIES_BYTES_MAX: usize = 40 << 20;
 
 /// Rows that wait to be committed while others are: from so many on no further answer is taken in before that is done.
@@ -490,14 +486,10 @@ pub const DAY_MS: i64 = 86_400_000;
 
 const _: () = assert!(SYMBOL_BYTES_MAX + NAME_HASH_BYTES * 2 + 8 < NAME_BYTES_MAX, "a name cut short must not parse");
 const _: () = assert!((SYMBOL_BYTES_MAX + 3) * LISTING_NAMES_MAX <= LISTING_BYTES_MAX);
-const _: () = assert!(BODY_BYTES_FREE < BODY_BYTES_PAGE && BODY_BYTES_PAGE < BODY_BYTES_MAX);
-const _: () = assert!(BODY_BYTES_MAX <= LISTING_BYTES_MAX && BODIES_LONG_MAX <= BODIES_PAGE_MAX);
-const _: () = assert!(
-    CONCURRENCY_MAX as usize * BODY_BYTES_FREE
-        + BODIES_PAGE_MAX * BODY_BYTES_PAGE
-        + BODIES_LONG_MAX * LISTING_BYTES_MAX
-        <= BODIES_BYTES_MAX
-);
+const _: () = assert!(BODY_BYTES_FREE < BODY_BYTES_PAGE && BODY_BYTES_PAGE < BODY_BYTES_MAX && BODIES_LONG_MAX > 0);
+const BODIES_FREE: usize = CONCURRENCY_MAX as usize * BODY_BYTES_FREE;
+const BODIES_MORE: usize = BODIES_PAGE_MAX * BODY_BYTES_PAGE + BODIES_LONG_MAX * LISTING_BYTES_MAX;
+const _: () = assert!(BODIES_FREE + BODIES_MORE <= BODIES_BYTES_MAX);
 const _: () = assert!(PAGE_ROWS as usize <= ANSWER_ROWS_MAX && ANSWER_ROWS_MAX <= QUERY_ROWS_MAX);
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);
