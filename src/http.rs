@@ -1,6 +1,7 @@
 //! The only way out: one GET, one whole answer. The key lives here and on the wire (I9).
 
 use std::error::Error as _;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,8 +9,12 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Sleep;
 
-use crate::limits::{CONNECT_MS_MAX, REQUEST_MS_MAX};
+use crate::limits::{
+    BODIES_LONG_MAX, BODIES_PAGE_MAX, BODY_BYTES_FREE, BODY_BYTES_PAGE, CONNECT_MS_MAX, REQUEST_MS_MAX,
+};
 use crate::redaction::Redaction;
 use crate::source::fault::Fault;
 use crate::source::{Request, Response};
@@ -30,6 +35,15 @@ pub struct Http {
     client: Client,
     base: Url,
     redaction: Redaction,
+    room: Room,
+}
+
+/// Room for answers that come in. Each has a little of its own; who needs more waits for it, all of it at once, so that
+/// no two hold what the other one waits for.
+#[derive(Debug)]
+struct Room {
+    pages: Semaphore,
+    long: Semaphore,
 }
 
 /// Why there can be no client.
@@ -81,7 +95,8 @@ impl Http {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| HttpError::Tls(words(&error)))?;
-        Ok(Http { client, base, redaction: Redaction::of(key) })
+        let room = Room { pages: Semaphore::new(BODIES_PAGE_MAX), long: Semaphore::new(BODIES_LONG_MAX) };
+        Ok(Http { client, base, redaction: Redaction::of(key), room })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, Fault> {
@@ -89,6 +104,7 @@ impl Http {
             what: format!("the path {} cannot be asked for: {error}", request.path),
             may_count: false,
         })?;
+        let mut deadline = pin!(tokio::time::sleep(Duration::from_millis(REQUEST_MS_MAX)));
         let mut answer = self.client.get(url).send().await.map_err(|error| no_answer(&error))?;
         let header = |name: HeaderName| {
             let text = |bytes| self.redaction.text(String::from_utf8_lossy(bytes).into_owned());
@@ -105,10 +121,18 @@ impl Http {
         let bytes_max = request.body_bytes_max;
         let mut first: Option<Bytes> = None;
         let mut body = BytesMut::new();
+        let (mut page, mut long) = (None, None);
         while let Some(chunk) = answer.chunk().await.map_err(|error| no_answer(&error))? {
             // The bound counts decoded bytes: a kilobyte of gzip can hold a gigabyte (S14).
-            if first.as_ref().map_or(0, Bytes::len) + body.len() + chunk.len() > bytes_max {
+            let bytes = first.as_ref().map_or(0, Bytes::len) + body.len() + chunk.len();
+            if bytes > bytes_max {
                 return Err(Fault::TooLong { bytes_max });
+            }
+            if bytes > BODY_BYTES_FREE && page.is_none() {
+                page = room_by(deadline.as_mut(), &self.room.pages).await?;
+            }
+            if bytes > BODY_BYTES_PAGE && long.is_none() {
+                long = room_by(deadline.as_mut(), &self.room.long).await?;
             }
             match first.take() {
                 None if body.is_empty() => first = Some(chunk),
@@ -119,6 +143,7 @@ impl Http {
                 None => body.extend_from_slice(&chunk),
             }
         }
+        drop((page, long));
         response.body = self.redaction.body(first.unwrap_or_else(|| body.freeze()));
         Ok(response)
     }
@@ -166,12 +191,21 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Waits for room as long as the request may take; meanwhile the answer waits on its connection.
+async fn room_by<'a>(deadline: Pin<&mut Sleep>, room: &'a Semaphore) -> Result<Option<SemaphorePermit<'a>>, Fault> {
+    tokio::select! {
+        biased;
+        permit = room.acquire() => Ok(permit.ok()), // it is never closed
+        () = deadline => Err(Fault::NoAnswer { what: too_late(), may_count: true }),
+    }
+}
+
+fn too_late() -> String {
+    format!("no whole answer within {} s", REQUEST_MS_MAX / 1000)
+}
+
 fn no_answer(error: &reqwest::Error) -> Fault {
-    let what = if error.is_timeout() && !error.is_connect() {
-        format!("no whole answer within {} s", REQUEST_MS_MAX / 1000)
-    } else {
-        words(error)
-    };
+    let what = if error.is_timeout() && !error.is_connect() { too_late() } else { words(error) };
     Fault::NoAnswer { what, may_count: !error.is_connect() }
 }
 

@@ -5,14 +5,34 @@
 /// Longest symbol that is taken for a name; the longest real one has 26 characters.
 pub const SYMBOL_BYTES_MAX: usize = 64;
 
-/// Most names that one listing may hold; Deribit listed 114,851 expired BTC options in 2026.
-pub const LISTING_NAMES_MAX: usize = 1_000_000;
+/// Longest name that is kept word for word (PostgreSQL's index takes 2,704 bytes), and bytes of a longer one's hash.
+pub const NAME_BYTES_MAX: usize = 256;
+/// See [`NAME_BYTES_MAX`].
+pub const NAME_HASH_BYTES: usize = 16;
 
-/// Most decoded bytes that one answer may hold: 20 times the largest honest page, far below a bomb.
-pub const BODY_BYTES_MAX: usize = 16 << 20;
+/// Most names that one listing may hold, all its years together: seven times the real one; so many fit into 128 MB.
+pub const LISTING_NAMES_MAX: usize = 125_000;
 
-/// Most decoded bytes of a listing: a million names of 26 characters.
-pub const LISTING_BYTES_MAX: usize = 48 << 20;
+/// Most decoded bytes that one answer may hold: eight times the largest honest page, far below a bomb.
+pub const BODY_BYTES_MAX: usize = 8 << 20;
+
+/// Most decoded bytes of a listing: more than its names take, each as long as the longest that is taken for one.
+pub const LISTING_BYTES_MAX: usize = 9 << 20;
+
+/// Decoded bytes that each answer may hold while it comes in, whatever the others hold: one option's whole life.
+pub const BODY_BYTES_FREE: usize = 128 << 10;
+
+/// What a longer one may hold, a page of 5,000 rows at the most, and how many such there may be at once.
+pub const BODY_BYTES_PAGE: usize = 2 << 20;
+/// See [`BODY_BYTES_PAGE`].
+pub const BODIES_PAGE_MAX: usize = 8;
+/// How many that are longer still, up to their bound; and what all answers together may hold while they come in.
+pub const BODIES_LONG_MAX: usize = 1;
+/// See [`BODIES_LONG_MAX`].
+pub const BODIES_BYTES_MAX: usize = 40 << 20;
+
+/// Rows that wait to be committed while others are: from so many on no further answer is taken in before that is done.
+pub const ROWS_WAITING_MAX: usize = 30_000;
 
 /// Shortest key that is taken out of answers that say it back: a shorter one is no secret, and in every number.
 pub const KEY_BYTES_REDACTED_MIN: usize = 8;
@@ -20,14 +40,17 @@ pub const KEY_BYTES_REDACTED_MIN: usize = 8;
 /// Rows that an expiry query asks for on one page (the vendor's own clients send 5000).
 pub const PAGE_ROWS: u32 = 5_000;
 
+/// Most rows that one answer may hold: twice what is asked for. One option's whole life has some 400.
+pub const ANSWER_ROWS_MAX: usize = 10_000;
+
 /// Most pages that one query may take: 152 options of 400 days at one tenth of the page size.
 pub const PAGES_MAX: u32 = 128;
 
 /// Queries that wait to be tried again with some of their pages read: a page of 5,000 bars takes half a megabyte.
 pub const BEGUN_QUERIES_MAX: usize = 8;
 
-/// Most rows that one query may hold in memory before it is committed.
-pub const QUERY_ROWS_MAX: usize = 120_000;
+/// Most rows that one query may hold in memory before it is committed: 152 options of 400 days.
+pub const QUERY_ROWS_MAX: usize = 65_000;
 
 /// Bytes of a vendor's text that are quoted in a message.
 pub const QUOTE_CHARS_MAX: usize = 120;
@@ -473,6 +496,13 @@ pub const HOUR_MS: i64 = 3_600_000;
 /// See [`SECOND_MS`].
 pub const DAY_MS: i64 = 86_400_000;
 
+const _: () = assert!(SYMBOL_BYTES_MAX + NAME_HASH_BYTES * 2 + 8 < NAME_BYTES_MAX, "a name cut short must not parse");
+const _: () = assert!((SYMBOL_BYTES_MAX + 3) * LISTING_NAMES_MAX <= LISTING_BYTES_MAX);
+const _: () = assert!(BODY_BYTES_FREE < BODY_BYTES_PAGE && BODY_BYTES_PAGE < BODY_BYTES_MAX && BODIES_LONG_MAX > 0);
+const BODIES_FREE: usize = CONCURRENCY_MAX as usize * BODY_BYTES_FREE;
+const BODIES_MORE: usize = BODIES_PAGE_MAX * BODY_BYTES_PAGE + BODIES_LONG_MAX * LISTING_BYTES_MAX;
+const _: () = assert!(BODIES_FREE + BODIES_MORE <= BODIES_BYTES_MAX);
+const _: () = assert!(PAGE_ROWS as usize <= ANSWER_ROWS_MAX && ANSWER_ROWS_MAX <= QUERY_ROWS_MAX);
 const _: () = assert!(BEAT_MS * 3 <= LEASE_MS, "a lease must outlive two missed beats");
 const _: () = assert!(CONNECT_MS_MAX.cast_signed() <= LEASE_MARGIN_MS && BEAT_MS * 3 <= LEASE_MS - LEASE_MARGIN_MS);
 const _: () = assert!(BACKOFF_MS_FIRST <= BACKOFF_MS_MAX && BLIND_WAIT_MS_FIRST <= BLIND_WAIT_MS_MAX);

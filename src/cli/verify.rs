@@ -31,10 +31,9 @@ impl Verify {
 pub(super) async fn prove(store: Arc<dyn Store>, json: bool) -> Result<u8, Failure> {
     let now = SystemClock::start().now();
     let mut audit = Audit::default();
-    store.audit(&mut |symbol, row| audit.see(symbol, row)).await?;
-    let loaded = store.load(now).await?;
+    let ledger = store.audit(&mut |symbol, row| audit.see(symbol, row)).await?;
     let horizon = Horizon { now, empty_days: EMPTY_DAYS_DEFAULT };
-    let proof = audit.conclude(&loaded.records, &loaded.ability, horizon);
+    let proof = audit.conclude(&ledger.records, &ledger.ability, horizon);
     let print = format!("{:016x}", proof.print.0);
     let page = ProofPage { currencies: proof.checked, others: proof.others, findings: proof.findings, print };
     screen::print(&if json { page.json(now) } else { page.draw(screen::width()) });

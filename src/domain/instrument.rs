@@ -1,15 +1,18 @@
 //! What a vendor's name for an option says: `ETH-5APR24-3100-C`.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::moment::Moment;
-use crate::limits::SYMBOL_BYTES_MAX;
+use crate::limits::{NAME_BYTES_MAX, NAME_HASH_BYTES, SYMBOL_BYTES_MAX};
 
 /// The vendor's name for an option, as it was listed. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,6 +109,22 @@ impl Instrument {
 pub fn expiry_code(expiry: Date) -> String {
     let month = MONTHS[usize::from(expiry.month().unsigned_abs().clamp(1, 12)) - 1];
     format!("{}{}{:02}", expiry.day(), month, expiry.year().rem_euclid(100))
+}
+
+/// A name as it is kept: with U+0000 written out, which PostgreSQL cannot hold, and one that is longer than an index
+/// takes as its beginning and its hash: one hostile name must not stop every run (X1). What is kept stays as it is.
+pub fn kept_name(name: &str) -> Cow<'_, str> {
+    let plain = if name.contains('\0') { Cow::Owned(name.replace('\0', "\\u{0}")) } else { Cow::Borrowed(name) };
+    if plain.len() <= NAME_BYTES_MAX {
+        return plain;
+    }
+    let hash = Sha256::digest(plain.as_bytes());
+    let mut kept = plain[..plain.floor_char_boundary(NAME_BYTES_MAX - NAME_HASH_BYTES * 2 - '…'.len_utf8())].to_owned();
+    kept.push('…');
+    for byte in &hash[..NAME_HASH_BYTES] {
+        let _ = write!(kept, "{byte:02x}"); // into a string: it cannot fail
+    }
+    Cow::Owned(kept)
 }
 
 fn parse_expiry(text: &str) -> Option<Date> {
@@ -225,6 +244,21 @@ mod tests {
         assert_eq!(Instrument::parse("BTC-1JAN24-40000-P").unwrap().option_type, OptionType::Put);
         assert_eq!(expiry_code(Date::constant(2024, 1, 1)), "1JAN24");
         assert_eq!(expiry_code(Date::constant(2024, 4, 17)), "17APR24");
+    }
+
+    #[test]
+    fn a_kept_name_stays_as_it_is_and_says_what_is_wrong_with_the_one_that_was_listed() {
+        // F-X1
+        assert!(matches!(kept_name("ETH-5APR24-3100-C"), Cow::Borrowed("ETH-5APR24-3100-C")));
+        assert_eq!(kept_name("a\0b"), "a\\u{0}b");
+        let (longest, longer) = ("ä".repeat(128), "ä".repeat(129));
+        assert_eq!(kept_name(&longest), longest);
+        for name in [longer.clone(), format!("a{longer}"), "\0".repeat(52), "BTC-".repeat(1_000)] {
+            let kept = kept_name(&name);
+            assert!(kept.len() <= NAME_BYTES_MAX && kept != kept_name(&format!("{name}x")), "{kept}");
+            assert_eq!(kept_name(&kept), kept);
+            assert_eq!(Instrument::parse(&kept), Err(NameError::Length));
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn compare<'a>(
             continue;
         }
         match known.get(symbol) {
-            None => news.new.push(OptionRecord::listed(symbol.clone())),
+            None => news.new.push(sharing(OptionRecord::listed(symbol.clone()), news.new.last())),
             Some(false) => news.returned.push(symbol.clone()),
             Some(true) => {}
         }
@@ -54,6 +54,17 @@ pub fn compare<'a>(
         .collect();
     news.vanished.sort();
     news
+}
+
+/// The record with the currency of the one before it, where that is the same: there may be a hundred thousand of them.
+fn sharing(mut record: OptionRecord, before: Option<&OptionRecord>) -> OptionRecord {
+    if let Some(before) = before.filter(|before| before.currency == record.currency) {
+        record.currency = before.currency.clone();
+        if let Some(instrument) = &mut record.instrument {
+            instrument.currency = before.currency.clone();
+        }
+    }
+    record
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What came in together is committed together, and told only then (I2).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,8 +15,8 @@ use crate::domain::moment::Moment;
 use crate::domain::outage::Outage;
 use crate::domain::room;
 use crate::limits::{
-    COMMIT_OPTIONS_MAX, GATHER_MS, LEASE_MARGIN_MS, LEASE_MS, STORE_AWAY_MS_MAX, STORE_RETRY_MS_FIRST,
-    STORE_RETRY_MS_MAX, TRY_GAP_MS_MAX,
+    COMMIT_OPTIONS_MAX, GATHER_MS, LEASE_MARGIN_MS, LEASE_MS, ROWS_WAITING_MAX, STORE_AWAY_MS_MAX,
+    STORE_RETRY_MS_FIRST, STORE_RETRY_MS_MAX, TRY_GAP_MS_MAX,
 };
 use crate::store::{Applied, Batch, Committed, OptionNews, StoreError};
 
@@ -139,7 +140,8 @@ impl Run {
                     self.applied(applied, u32::try_from(news.flaws.len()).unwrap_or(u32::MAX));
                 }
                 if let Some(listing) = batch.listing {
-                    self.listed(listing);
+                    // The store is done with it: it is moved, not copied.
+                    self.listed(Arc::unwrap_or_clone(listing));
                 }
                 self.ask_again(); // what the plan holds by now is not asked for twice
                 self.take_off(committing.departures);
@@ -206,6 +208,12 @@ impl Run {
     pub(super) fn on_the_way(&self) -> OnTheWay {
         let under_way = self.committing.as_ref().map(|committing| committing.on_the_way.clone());
         under_way.unwrap_or_default().with(&self.batch.options)
+    }
+
+    /// Whether so many rows wait for the commit that is under way that no further answer is taken in meanwhile (I12).
+    pub(super) fn is_laden(&self) -> bool {
+        let rows = || self.batch.options.iter().map(|news| news.candles.len()).sum::<usize>();
+        self.committing.is_some() && rows() >= ROWS_WAITING_MAX
     }
 
     /// Whether everything known is in the store.

@@ -94,7 +94,7 @@ async fn stage(options: usize) -> Stage {
     };
     let epoch = store.begin(&Claim { identity, now: T0, alive: |_| Some(false) }).await.unwrap();
     let names: Vec<Symbol> = (0..options).map(name).collect();
-    let listing = Some(listing::compare(&[], &names, T0, 1));
+    let listing = Some(listing::compare(&[], &names, T0, 1).into());
     store.commit(epoch, &Batch { at: T0, listing, ..Batch::default() }).await.unwrap();
     let (hand, told) = (Arc::new(AtomicI64::new(T0.0)), Arc::default());
     let ports = Ports {
@@ -212,7 +212,7 @@ fn a_batch_with_anything_in_it_is_written() {
         Batch { sent: vec![attempt], ..blank() },
         Batch { settled: vec![settled], ..blank() },
         Batch { options: vec![given_up], ..blank() },
-        Batch { listing: Some(ListingNews::default()), ..blank() },
+        Batch { listing: Some(Arc::default()), ..blank() },
         Batch { ability: Some(Ability::default()), ..blank() },
         Batch { beat: true, ..blank() },
         Batch { progress: Some(String::new()), ..blank() },
@@ -260,11 +260,28 @@ async fn a_batch_holds_so_many_options_and_the_rest_goes_with_the_next() {
     stage.start();
     assert_eq!((stage.finish().await.options.len(), stage.run.all_committed()), (2, true));
     // Options that a listing names for the first time are in the ledger with it, and not before.
-    let listing = Some(ListingNews { fetched_at: T0, ..ListingNews::default() });
+    let listing = Some(ListingNews { fetched_at: T0, ..ListingNews::default() }.into());
     stage.run.batch = Batch { options: batch(), listing, ..Batch::default() };
     stage.start();
     let (batch, _) = stage.answer().await;
     assert_eq!((batch.options.len(), stage.run.batch.options.len()), (all, 0));
+}
+
+#[tokio::test]
+async fn while_a_commit_lasts_only_so_many_rows_are_taken_in() {
+    // F-I12
+    let mut stage = stage(2).await;
+    let rows = |count| news(&name(0), Happening::Bars, vec![bar(1, 10); count]);
+    stage.run.batch.options = vec![rows(ROWS_WAITING_MAX)];
+    assert!(!stage.run.is_laden(), "they are committed next");
+    stage.start();
+    assert!(!stage.run.is_laden());
+    stage.run.batch.options = vec![rows(ROWS_WAITING_MAX - 1)];
+    assert!(!stage.run.is_laden());
+    stage.run.batch.options.push(rows(1));
+    assert!(stage.run.is_laden());
+    stage.finish().await;
+    assert!(!stage.run.is_laden());
 }
 
 #[tokio::test]
@@ -282,7 +299,7 @@ async fn a_commit_waits_a_moment_for_answers_that_are_on_their_way() {
     stage.later(GATHER_MS);
     stage.start();
     assert!(stage.run.committing.is_some() && stage.run.gather_until.is_none());
-    stage.run.batch.listing = Some(ListingNews::default());
+    stage.run.batch.listing = Some(Arc::default());
     assert!(!stage.run.gathers(now), "all waits for the listing");
     stage.run.batch.listing = None;
     stage.run.stop = Some(Stop::by_request("a test"));

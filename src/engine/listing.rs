@@ -1,6 +1,7 @@
 //! The first requests of a run: what is there? Nothing is planned from half a list (T11).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::Run;
 use super::queue::{Ask, Work};
@@ -11,7 +12,9 @@ use crate::domain::instrument::{Currency, Instrument, Symbol};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::{ListingNews, compare};
 use crate::domain::moment::Moment;
-use crate::limits::{DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_BARREN_YEARS, LISTING_FIRST_YEAR, LISTING_REFUSED_YEARS};
+use crate::limits::{
+    DAY_MS, EMPTY_DAYS_DEFAULT, LISTING_BARREN_YEARS, LISTING_FIRST_YEAR, LISTING_NAMES_MAX, LISTING_REFUSED_YEARS,
+};
 use crate::source::ListingAsk;
 use crate::source::fault::Fault;
 
@@ -85,7 +88,9 @@ impl Run {
             }
             ListingAsk::Year(year) => {
                 let known: HashSet<&Symbol> = listing.names.iter().collect();
-                let news = names.iter().any(|name| !known.contains(name));
+                // A vendor that ignores the year names all again: that is the same list, not twice as many names.
+                let fresh: Vec<Symbol> = names.iter().filter(|name| !known.contains(name)).cloned().collect();
+                let news = !fresh.is_empty();
                 listing.asked.push(year);
                 // Years without a name count where they come before all that is named: this year may hold none yet.
                 let is_barren = names.is_empty() && years(&listing.names).all(|named| year < named);
@@ -106,7 +111,12 @@ impl Run {
                 if ignored {
                     listing.left.clear(); // the year made no difference: this is the whole list
                 }
-                listing.names.extend(names);
+                if listing.names.len() + fresh.len() > LISTING_NAMES_MAX {
+                    let what = format!("the vendor's years hold more than {LISTING_NAMES_MAX} names");
+                    self.stop(Stop::at_vendor(what));
+                    return;
+                }
+                listing.names.extend(fresh);
                 if !listing.names.is_empty() && listing.barren >= LISTING_BARREN_YEARS {
                     listing.left.clear(); // years come newest first: before these two there is nothing
                 }
@@ -157,14 +167,17 @@ impl Run {
                 self.records[at].listed = true;
             }
         }
-        for record in news.new.iter().cloned() {
-            self.index.insert(record.symbol.clone(), self.records.len());
-            self.records.push(record);
+        let new = u32::try_from(news.new.len()).unwrap_or(u32::MAX);
+        self.index.extend((self.records.len()..).zip(&news.new).map(|(at, record)| (record.symbol.clone(), at)));
+        if self.records.is_empty() {
+            self.records = news.new; // the first listing is the longest: it is not there twice
+        } else {
+            self.records.extend(news.new);
         }
         self.tell(Event::Listed {
             names: news.names,
             unparsed: news.unparsed,
-            new: u32::try_from(news.new.len()).unwrap_or(u32::MAX),
+            new,
             vanished: news.vanished,
             requests: news.requests,
         });
@@ -209,7 +222,7 @@ impl Run {
             self.ability.listed_whole_at = Some(now);
             self.batch.ability = Some(self.ability.clone());
         }
-        self.batch.listing = Some(compare(&self.records, &names, now, listing.requests));
+        self.batch.listing = Some(Arc::new(compare(&self.records, &names, now, listing.requests)));
     }
 }
 

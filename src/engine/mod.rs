@@ -285,7 +285,7 @@ impl Run {
             let sleep_ms = now.until_ms(wake.min(self.next_errand(now))).clamp(1, WAIT_SLICE_MS);
             tokio::select! {
                 biased;
-                landing = self.flights.next(), if !self.flights.is_empty() => {
+                landing = self.flights.next(), if !self.flights.is_empty() && !self.is_laden() => {
                     if let Some(landing) = landing { self.land(landing) }
                 }
                 done = commit::finished(&mut self.committing) => self.committed(done)?,

@@ -11,15 +11,15 @@ use super::outside::queries_of;
 use super::row::{counted_span_ms, due_at, open_count, storable, storable_symbol};
 use super::text::plain;
 use super::{
-    Attempt, Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, JournalLine, Left, ListingRow, Loaded, Order,
-    Outside, Revision, RunEnd, RunRow, Settled, Store, StoreError, Story, Tally,
+    Attempt, Batch, Claim, Committed, EachBar, Epoch, Glance, Holder, JournalLine, Ledger, Left, ListingRow, Loaded,
+    Order, Outside, Revision, RunEnd, RunRow, Settled, Store, StoreError, Story, Tally,
 };
 use crate::domain::ability::Ability;
 use crate::domain::candle::Candle;
 use crate::domain::coverage::{self, ExpiryCover};
 use crate::domain::governor;
 use crate::domain::governor::quota::Counted;
-use crate::domain::instrument::{Currency, Symbol};
+use crate::domain::instrument::{Currency, Symbol, kept_name};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
@@ -182,14 +182,14 @@ impl Store for MemoryStore {
         Ok(untaken)
     }
 
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError> {
         let tables = self.tables();
         for (symbol, bars) in &tables.bars {
             for bar in bars.values() {
                 each(symbol, Ok(bar));
             }
         }
-        Ok(())
+        Ok(Ledger { records: tables.ledger.values().cloned().collect(), ability: tables.ability.clone() })
     }
 }
 
@@ -315,7 +315,7 @@ impl Tables {
         let mut deltas = merge::Deltas::default();
         for (symbols, listed) in [(&news.vanished, false), (&news.returned, true)] {
             for symbol in symbols {
-                if let Some(record) = self.ledger.get_mut(plain(symbol.as_str()).as_ref()) {
+                if let Some(record) = self.ledger.get_mut(kept_name(symbol.as_str()).as_ref()) {
                     record.listed = listed;
                 }
             }

@@ -12,6 +12,8 @@ mod sqlite;
 mod text;
 mod url;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::civil::Date;
 
@@ -73,11 +75,12 @@ pub trait Store: Outside {
     /// Where the store cannot be used; saying the same again is safe.
     async fn take_orders(&self, epoch: Epoch, followed: &[i64]) -> Result<Vec<(i64, Order)>, StoreError>;
 
-    /// Hands every row of the table to `each`, by symbol, then by date; those that are no bars after the bars.
+    /// Hands every row of the table to `each`, by symbol, then by date; those that are no bars after the bars. Returns
+    /// the ledger of the same moment: a run beside it commits, and what came between two looks would seem damaged.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError>;
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError>;
 }
 
 /// Takes rows, one after another: the bar that a row is, or why it is none.
@@ -123,8 +126,8 @@ pub struct Batch {
     pub settled: Vec<Settled>,
     /// What happened to options.
     pub options: Vec<OptionNews>,
-    /// A listing that was fetched.
-    pub listing: Option<ListingNews>,
+    /// A listing that was fetched; shared, for a store may hand the batch to another thread.
+    pub listing: Option<Arc<ListingNews>>,
     /// What the governor must not forget.
     pub throttle: Option<governor::Memory>,
     /// What was found out about the vendor.
@@ -235,6 +238,15 @@ pub struct Loaded {
     pub listing: Option<ListingRow>,
     /// The newest run.
     pub run: Option<RunRow>,
+}
+
+/// What the table is held against.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Every option, by symbol.
+    pub records: Vec<OptionRecord>,
+    /// What was found out about the vendor.
+    pub ability: Ability,
 }
 
 /// The state of things for a person.

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use super::ListingRow;
-use super::text::plain;
 use crate::domain::ability::Ability;
 use crate::domain::candle::Print;
 use crate::domain::governor::Memory;
-use crate::domain::instrument::{Currency, Instrument, Symbol};
+use crate::domain::instrument::{Currency, Instrument, Symbol, kept_name};
 use crate::domain::kept;
 use crate::domain::ledger::{OptionRecord, OptionState};
 use crate::domain::listing::ListingNews;
@@ -18,7 +17,7 @@ use crate::limits::{EMPTY_DAYS_DEFAULT, REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECON
 
 /// A name as a store holds it.
 pub(super) fn storable_symbol(symbol: &Symbol) -> Symbol {
-    match plain(symbol.as_str()) {
+    match kept_name(symbol.as_str()) {
         Cow::Borrowed(_) => symbol.clone(),
         Cow::Owned(text) => Symbol::new(&text),
     }
@@ -26,7 +25,7 @@ pub(super) fn storable_symbol(symbol: &Symbol) -> Symbol {
 
 /// A line as a store holds it.
 pub(super) fn storable(record: &OptionRecord) -> Cow<'_, OptionRecord> {
-    match plain(record.symbol.as_str()) {
+    match kept_name(record.symbol.as_str()) {
         Cow::Borrowed(_) => Cow::Borrowed(record),
         Cow::Owned(text) => Cow::Owned(OptionRecord { symbol: Symbol::new(&text), ..record.clone() }),
     }

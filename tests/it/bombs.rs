@@ -1,20 +1,27 @@
 //! Answers that are made to fill memory, a run that is long, and a library that must not try again by itself.
 
 use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use chainfill::http::{Http, Transport as _};
+use chainfill::limits::{ANSWER_ROWS_MAX, BODY_BYTES_MAX, CONCURRENCY_MAX, LISTING_NAMES_MAX, SERIAL_SUCCESSES};
 use chainfill::source::Request;
 use chainfill::vendor::Face;
 use chainfill::vendor::Settings;
 
+use crate::rig::archive::Archive;
 use crate::rig::postbox::{Postbox, Reply};
+use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program, Running};
 use crate::rig::simulated::Simulated;
 use crate::rig::world::small;
 
 /// Most memory that the program may ever hold, whatever it is sent.
 const PEAK_KIB_MAX: u64 = 128 << 10;
+
+/// Exit code: the key is refused.
+const KEY: i32 = 7;
 
 /// How much memory and how many descriptors a run may gain between a third of it and its end.
 const GAINED_KIB_MAX: u64 = 8 << 10;
@@ -39,18 +46,9 @@ fn two_hundred_thousand_rows_in_one_answer_do_not_fill_memory() {
             let names: Vec<String> = (0..40).map(|n| format!("\"BTC-26APR24-{}-C\"", 20_000 + n * 1_000)).collect();
             return Reply::Json(format!(r#"{{"result":[{}]}}"#, names.join(",")));
         }
-        let rows = |symbol: &str, count: i64| {
-            let row = |n: i64| {
-                let (unix, date) = (1_600_041_600_000 + n * 86_400_000, day(n));
-                format!(
-                    r#"{{"unix":{unix},"date":"{date}","symbol":"{symbol}","open":"1","high":"1","low":"1","close":"1","volume":1}}"#
-                )
-            };
-            (0..count).map(row).collect::<Vec<_>>().join(",")
-        };
         Reply::Json(match path.split_once("symbol=") {
-            Some((_, rest)) => format!(r#"{{"result":[{}]}}"#, rows(rest.split('&').next().unwrap_or(""), 3)),
-            None => format!(r#"{{"result":[{}]}}"#, rows("BTC-26APR24-20000-C", 200_000)),
+            Some((_, rest)) => format!(r#"{{"result":[{}]}}"#, bars(rest.split('&').next().unwrap_or(""), 3)),
+            None => format!(r#"{{"result":[{}]}}"#, bars("BTC-26APR24-20000-C", 200_000)),
         })
     });
     let desk = Desk::new();
@@ -58,6 +56,82 @@ fn two_hundred_thousand_rows_in_one_answer_do_not_fill_memory() {
     assert_eq!(code, Some(0));
     assert!(wire.letters().len() >= 41, "each option was asked for by itself: {}", wire.letters().len());
     assert!(peak_kib < PEAK_KIB_MAX, "{peak_kib} KiB");
+}
+
+/// A listing of as many names as are taken, each as long as the longest real one.
+fn longest_listing() -> String {
+    let expiries = ["5JAN24", "9FEB24", "8MAR24", "26APR24", "31MAY24", "28JUN24", "26JUL24", "30AUG24", "27SEP24"];
+    let name = |n: usize| {
+        let expiry = expiries[n % expiries.len()];
+        format!("BTC-{expiry}-{n:0width$}-{}", ["C", "P"][n / expiries.len() % 2], width = 19 - expiry.len())
+    };
+    let names: Vec<String> = (0..LISTING_NAMES_MAX).map(|n| format!("\"{}\"", name(n))).collect();
+    assert!(names.iter().all(|name| name.len() == 28));
+    format!(r#"{{"result":[{}]}}"#, names.join(","))
+}
+
+#[test]
+fn the_longest_listing_is_taken_in_within_128_megabytes() {
+    // F-S14, F-I12: new to the ledger, and known to it; on both stores.
+    let server = Postgres::start();
+    let listing = longest_listing();
+    let wire = Postbox::answering(move |_, letter| match letter.path.contains("/available/") {
+        true => Reply::Json(listing.clone()),
+        false => Reply::Status(401, ""),
+    });
+    for store in ["sqlite:chainfill.db".to_owned(), server.database()] {
+        let desk = Desk::new();
+        for round in ["new", "known"] {
+            let url = format!("{}/v1", wire.url);
+            let run = backfill(&desk, &url, "symbol").args(&["--store", &store]).deadline_s(170).spawn();
+            let (peak_kib, code) = peak(run);
+            assert_eq!(code, Some(KEY), "{store} {round}");
+            println!("{store} {round}: {peak_kib} KiB");
+            assert!(peak_kib < PEAK_KIB_MAX, "{store} {round}: {peak_kib} KiB");
+        }
+    }
+}
+
+#[test]
+fn as_many_answers_at_once_as_may_be_each_as_long_as_it_may_be() {
+    // F-S14, F-I12: each one is held back until all were asked for.
+    for (what, rows) in [("bytes", 1), ("rows", ANSWER_ROWS_MAX)] {
+        let asked = Arc::new((Mutex::new(0_usize), Condvar::new()));
+        let first = SERIAL_SUCCESSES + 100;
+        let last = first + CONCURRENCY_MAX as usize - 1;
+        let wire = Postbox::answering(move |_, letter| {
+            let Some((_, symbol)) = letter.path.split_once("symbol=") else {
+                let names: Vec<String> =
+                    (0..SERIAL_SUCCESSES + 300).map(|n| format!("\"BTC-26APR24-{}-C\"", 20_000 + n * 10)).collect();
+                return Reply::Json(format!(r#"{{"result":[{}]}}"#, names.join(",")));
+            };
+            let (count, all) = &*asked;
+            let mut count = count.lock().unwrap();
+            *count += 1;
+            // Before so many good answers one request is in flight at a time; behind them all that may be.
+            if !(first..=last).contains(&*count) {
+                return Reply::Json(format!(r#"{{"result":[{}]}}"#, bars(symbol, 1)));
+            }
+            all.notify_all();
+            let patience = Duration::from_secs(20);
+            drop(all.wait_timeout_while(count, patience, |count| *count < last).unwrap());
+            let body = format!(r#"{{"result":[{}],"pad":""}}"#, bars(symbol, rows));
+            let pad = "x".repeat(BODY_BYTES_MAX - body.len());
+            Reply::Json(format!("{}{pad}\"}}", body.trim_end_matches("\"}")))
+        });
+        let desk = Desk::new();
+        let concurrency = CONCURRENCY_MAX.to_string();
+        let args = ["--concurrency", &concurrency];
+        let run = backfill(&desk, &format!("{}/v1", wire.url), "symbol").args(&args).deadline_s(170).spawn();
+        let (peak_kib, code) = peak(run);
+        assert_eq!(code, Some(0));
+        println!("{what}: {peak_kib} KiB");
+        assert!(peak_kib < PEAK_KIB_MAX, "{what}: {peak_kib} KiB");
+        let attempts = Archive::Sqlite(desk.database()).attempts();
+        let odd: Vec<_> =
+            attempts.iter().filter(|attempt| !["rows", "listing"].contains(&attempt.outcome.as_str())).collect();
+        assert!(odd.is_empty(), "each was taken, at the first time: {odd:?}");
+    }
 }
 
 #[test]
@@ -98,6 +172,8 @@ fn peak(mut running: Running<'_>) -> (u64, Option<i32>) {
     while running.lives_for(Duration::from_millis(20)) {
         peak_kib = peak_kib.max(memory_kib(&running, "VmHWM"));
     }
+    // Where the kernel keeps no such account nothing was measured, and nothing may pass.
+    assert!(peak_kib > 0 || !cfg!(target_os = "linux"), "no memory was seen: {}", running.said());
     (peak_kib, running.wait().code)
 }
 
@@ -110,6 +186,18 @@ fn memory_kib(running: &Running<'_>, line: &str) -> u64 {
 
 fn files(running: &Running<'_>) -> usize {
     std::fs::read_dir(Path::new("/proc").join(running.pid().to_string()).join("fd")).map_or(0, Iterator::count)
+}
+
+/// So many bars of an option, a day each.
+fn bars(symbol: &str, count: usize) -> String {
+    let row = |n: usize| {
+        let n = i64::try_from(n).unwrap();
+        let (unix, date) = (1_600_041_600_000 + n * 86_400_000, day(n));
+        format!(
+            r#"{{"unix":{unix},"date":"{date}","symbol":"{symbol}","open":"1","high":"1","low":"1","close":"1","volume":1}}"#
+        )
+    };
+    (0..count).map(row).collect::<Vec<_>>().join(",")
 }
 
 /// The date so many days after 2020-09-14.

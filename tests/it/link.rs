@@ -2,6 +2,7 @@
 
 mod committed;
 mod flat;
+mod followed;
 mod killed;
 mod overtaken;
 mod pooled;

@@ -4,6 +4,7 @@
 //! Swagger pages and three published client scripts; nothing here was tried against the live vendor.
 
 mod named;
+mod names;
 mod number;
 mod status;
 mod wire;

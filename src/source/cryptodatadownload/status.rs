@@ -1,11 +1,22 @@
 //! What an HTTP status and its headers say, before the body is looked at.
 
-use jiff::fmt::rfc2822;
+use std::borrow::Cow;
 
+use jiff::fmt::rfc2822;
+use serde::Deserialize;
+
+use super::named::Named;
 use crate::domain::answer::Query;
 use crate::limits::{QUOTE_CHARS_MAX, RETRY_AFTER_S_MAX};
 use crate::source::Response;
 use crate::source::fault::Fault;
+
+/// What a refusal says of itself, as Django REST Framework writes it.
+#[derive(Deserialize)]
+struct Words<'a> {
+    #[serde(borrow)]
+    detail: Cow<'a, str>,
+}
 
 /// Passes a 200; names what every other status means. Only a 200 can ever say "no data" (I1, S11).
 pub(super) fn check(response: &Response, path: &str) -> Result<(), Fault> {
@@ -32,14 +43,14 @@ pub(super) fn check(response: &Response, path: &str) -> Result<(), Fault> {
 }
 
 /// The wait in seconds that an answer asks for: `Retry-After` in seconds or as a date (measured against the
-/// server's own `Date`, so that a skewed clock does not matter, C4), else the one number in the text, in
-/// whatever language it is (T5). What makes no sense is nothing; what is too long is clamped (T2).
+/// server's own `Date`, so that a skewed clock does not matter, C4), else the one number in the vendor's own words, in
+/// whatever language they are (T5). What makes no sense is nothing; what is too long is clamped (T2).
 fn wait_s(response: &Response) -> Option<i64> {
     let stated = match response.retry_after.as_deref().map(str::trim) {
         Some(text) if !text.is_empty() => seconds(text).or_else(|| until_date(text, response.date.as_deref())),
         _ => None,
     };
-    let found = stated.or_else(|| if response.status == 429 { only_number(&response.body) } else { None });
+    let found = stated.or_else(|| if response.status == 429 { stated_in_words(response) } else { None });
     found.filter(|wait| *wait >= 0).map(|wait| wait.min(RETRY_AFTER_S_MAX))
 }
 
@@ -60,14 +71,16 @@ fn until_date(text: &str, date: Option<&str>) -> Option<i64> {
     (wait > 0).then_some(wait)
 }
 
-fn only_number(body: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(body).ok()?;
-    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
-    let (first, second) = (numbers.next()?, numbers.next());
-    if second.is_some() {
-        return None;
-    }
-    first.parse().ok()
+/// The one number in `detail`. Whatever stands between here and the vendor has numbers of its own: a status, a code
+/// (`error code: 1015`), a limit beside the words. None of them is a time.
+fn stated_in_words(response: &Response) -> Option<i64> {
+    let Named(Words { detail }) = serde_json::from_slice(&response.body).ok()?;
+    let is_status = |number: &i64| *number == i64::from(response.status);
+    let numbers = detail.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    // More digits than a number holds is longer than any bound.
+    let mut stated = numbers.map(|digits| digits.parse().unwrap_or(i64::MAX)).filter(|number| !is_status(number));
+    let first = stated.next()?;
+    stated.next().is_none().then_some(first)
 }
 
 /// The start of a body as one printable line: a page of HTML, or an attack on a terminal, is no message (X1).

@@ -80,6 +80,38 @@ fn only_a_whole_empty_list_is_no_data() {
 }
 
 #[test]
+fn what_an_answer_is_says_its_body_and_never_its_content_type() {
+    // F-S2, F-S12: a proxy may call JSON text, and a page of HTML JSON.
+    let read = |content_type: Option<&str>, body: &[u8]| {
+        let content_type = content_type.map(str::to_owned);
+        let response =
+            Response { status: 200, content_type, body: Bytes::copy_from_slice(body), ..Response::default() };
+        CryptoDataDownload.read(&query(), &response)
+    };
+    let good = format!("{{\"result\":[{ROW}]}}");
+    let marked = [b"\xef\xbb\xbf", good.as_bytes()].concat();
+    let wide: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut spoilt = good.clone().into_bytes();
+    spoilt[good.find("ETH-").unwrap()] = 0xff;
+    for content_type in [None, Some("application/json"), Some("text/plain"), Some("text/html; charset=utf-8"), Some("")]
+    {
+        assert_eq!(read(content_type, good.as_bytes()).unwrap().rows(), 1, "{content_type:?}");
+        assert_eq!(read(content_type, &marked).unwrap().rows(), 1, "{content_type:?}");
+        for (body, words) in [
+            (&b"<!DOCTYPE html><title>Log in</title>"[..], "a page of HTML"),
+            (b"\xef\xbb\xbf <html></html>", "a page of HTML"),
+            (b"\xef\xbb\xbf", "it is empty"),
+            (b"result: []", "not the documented JSON"),
+            (&wide, "not"),
+            (&spoilt, "not UTF-8"),
+        ] {
+            let fault = read(content_type, body).unwrap_err();
+            assert!(matches!(&fault, Fault::Malformed { what } if what.contains(words)), "{content_type:?} {fault:?}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_cut_at_any_byte_is_a_fault() {
     // F-S13
     let body = format!("{{\"result\":[{ROW}],\"pagination\":{{\"has_more\":false,\"next_offset\":null}}}}");
@@ -183,7 +215,52 @@ fn a_wait_is_read_from_the_header_or_the_text_in_any_language() {
     );
     assert_eq!(throttled(None, "{\"detail\":\"Expected available in 1 second.\"}"), Some(1));
     assert_eq!(throttled(None, "{\"detail\":\"Anfrage gedrosselt. Verfügbar in 12 Sekunden.\"}"), Some(12));
-    assert_eq!(throttled(None, "between 3 and 5"), None);
+    assert_eq!(throttled(None, r#"{"detail":"请求超过了限速。 预计 45 秒后可用。"}"#), Some(45));
+    assert_eq!(throttled(None, r#"{"detail":"429: Expected available in 60 seconds."}"#), Some(60));
+}
+
+#[test]
+fn a_number_that_is_no_wait_is_none() {
+    // F-T1, F-T5: a status, a code of something between, a number beside the words, or two of them.
+    for body in [
+        "",
+        "429",
+        "429 Too Many Requests",
+        "error code: 1015",
+        "Retry in 60 seconds",
+        "<html><h1>429 Too Many Requests</h1></html>",
+        r#"{"detail":"Request was throttled.","status":429}"#,
+        r#"{"detail":"Request was throttled.","limit":800}"#,
+        r#"{"detail":"HTTP 429"}"#,
+        r#"{"detail":"between 3 and 5"}"#,
+        r#"{"detail":60}"#,
+        r#"{"detail":{"wait":60}}"#,
+        r#"{"detail":"Expected available in 60 seconds."#,
+        r#"["Expected available in 60 seconds."]"#,
+        r#"{"retry":"60 seconds"}"#,
+    ] {
+        assert_eq!(throttled(None, body), None, "{body}");
+        assert_eq!(throttled(Some("7"), body), Some(7), "{body}");
+    }
+}
+
+#[test]
+fn a_complaint_beside_an_empty_list_is_no_evidence() {
+    // F-I1, F-S3
+    for more in [r#""detail":"Something went wrong.""#, r#""detail":{"a":[]}"#, r#""error":"no such table""#] {
+        for result in ["[]".to_owned(), format!("[{ROW}]")] {
+            for body in [format!("{{{more},\"result\":{result}}}"), format!("{{\"result\":{result},{more}}}")] {
+                let fault = read(200, &body).unwrap_err();
+                assert!(matches!(&fault, Fault::Malformed { what } if what.contains("it says")), "{body}: {fault:?}");
+            }
+        }
+        let body = format!("{{{more},\"result\":[\"BTC-1JAN24-100-C\"]}}");
+        assert!(CryptoDataDownload.read_listing(&response(200, &body)).is_err(), "{body}");
+    }
+    // What says nothing complains of nothing.
+    for more in [r#""detail":null"#, r#""error":null,"detail":"""#, r#""error":false"#] {
+        assert!(read(200, &format!("{{{more},\"result\":[]}}")).unwrap().options.is_empty(), "{more}");
+    }
 }
 
 #[test]
@@ -220,9 +297,20 @@ fn a_listing_is_a_list_of_names_whatever_they_are() {
     let body = r#"{"result":["BTC-1JAN24-100-C","a\u0000b","\u202e","'; DROP TABLE x"]}"#;
     let names = CryptoDataDownload.read_listing(&response(200, body)).unwrap();
     assert_eq!(names.len(), 4);
-    for body in
-        [r#"{"result":[{"symbol":"x"}]}"#, r#"{"result":[],"pagination":{"has_more":true}}"#, r#"{"result":"x"}"#]
-    {
+    // What cannot be decoded is a name as it is written; one such name must not hide the others.
+    let body = r#"{"result":["BTC-\ud800","\udc00","a\ud800\u0041b","BTC-1JAN24-\u0031-C","\ud83d\ude00"]}"#;
+    let names = CryptoDataDownload.read_listing(&response(200, body)).unwrap();
+    let names: Vec<_> = names.iter().map(Symbol::as_str).collect();
+    assert_eq!(names, [r"BTC-\ud800", r"\udc00", r"a\ud800\u0041b", "BTC-1JAN24-1-C", "\u{1f600}"]);
+    for body in [
+        r#"{"result":[{"symbol":"x"}]}"#,
+        r#"{"result":["x",7]}"#,
+        r#"{"result":["x",null]}"#,
+        r#"{"result":["\x"]}"#,
+        r#"{"result":["\ud8"]}"#,
+        r#"{"result":[],"pagination":{"has_more":true}}"#,
+        r#"{"result":"x"}"#,
+    ] {
         assert!(CryptoDataDownload.read_listing(&response(200, body)).is_err(), "{body}");
     }
 }

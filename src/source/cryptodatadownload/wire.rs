@@ -5,17 +5,17 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::named::Named;
+use super::names::Names;
 use super::number;
 use super::status::{other_option, quoted, shortened};
 use crate::domain::answer::{More, Page, Query};
 use crate::domain::candle::Candle;
 use crate::domain::instrument::Symbol;
 use crate::domain::moment::Moment;
-use crate::limits::LISTING_NAMES_MAX;
+use crate::limits::ANSWER_ROWS_MAX;
 use crate::source::fault::Fault;
 
 /// Years outside of which a bar's time is a mistake: seconds taken for milliseconds, or the reverse (X3).
@@ -29,6 +29,8 @@ struct Envelope<'a> {
     pagination: Option<&'a RawValue>,
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 /// A good answer with bars, and what it may hold besides.
@@ -37,8 +39,10 @@ struct Bars<'a> {
     #[serde(borrow)]
     result: Vec<Named<Row<'a>>>,
     pagination: Option<Named<Pagination>>,
-    #[serde(rename = "detail")]
-    _detail: Option<IgnoredAny>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -75,16 +79,19 @@ pub(super) fn names(body: &[u8]) -> Result<Vec<Symbol>, Fault> {
         // T11: no plan is made from half a list.
         return Err(Fault::Pages { what: "the listing comes in pages, which is not documented".into() });
     }
-    let names: Vec<Cow<'_, str>> = serde_json::from_str(result.get()).map_err(|error| other_fields(&error))?;
-    if names.len() > LISTING_NAMES_MAX {
-        return Err(Fault::Pages { what: format!("the listing holds {} names", names.len()) });
+    let Names { names, more } = serde_json::from_str(result.get()).map_err(|error| other_fields(&error))?;
+    if more > 0 {
+        return Err(Fault::Pages { what: format!("the listing holds {} names", names.len() + more) });
     }
-    Ok(names.iter().map(|name| Symbol::new(name)).collect())
+    Ok(names)
 }
 
 /// One page of bars, every row of it checked to be of what was asked.
 pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
     let (rows, pagination) = rows(body)?;
+    if rows.len() > ANSWER_ROWS_MAX {
+        return Err(Fault::Pages { what: format!("the answer holds {} rows at once", rows.len()) });
+    }
     let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
     let mut page = Page { options: Vec::new(), more: more(pagination.as_ref()) };
     for Named(row) in rows {
@@ -110,7 +117,9 @@ pub(super) fn page(body: &[u8], query: &Query) -> Result<Page, Fault> {
 /// The rows as they stand there. A good answer is read in one go; any other is read again, piece by piece, to say
 /// what is wrong with it.
 fn rows(body: &[u8]) -> Result<(Vec<Named<Row<'_>>>, Option<Pagination>), Fault> {
-    if let Ok(Named(Bars { result, pagination, .. })) = serde_json::from_str(text_of(body)?) {
+    if let Ok(Named(Bars { result, pagination, detail, error })) = serde_json::from_str(text_of(body)?)
+        && complaint(detail, error).is_none()
+    {
         return Ok((result, pagination.map(|Named(pagination)| pagination)));
     }
     let (result, pagination) = envelope(body)?;
@@ -136,11 +145,12 @@ fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
     let Named(envelope): Named<Envelope<'_>> = serde_json::from_str(text).map_err(|error| {
         malformed(if error.is_eof() { "it is cut off" } else { "it is not the documented JSON" }, body)
     })?;
+    // I1: an empty list beside a complaint is no evidence of anything.
+    if let Some(said) = complaint(envelope.detail, envelope.error) {
+        return Err(Fault::Malformed { what: format!("it says {}", shortened(said)) });
+    }
     let Some(result) = envelope.result else {
-        return Err(match envelope.detail {
-            Some(detail) => Fault::Malformed { what: format!("it says {}", shortened(detail.get())) },
-            None => Fault::OtherFields { what: format!("there is no field `result`: {}", quoted(body)) },
-        });
+        return Err(Fault::OtherFields { what: format!("there is no field `result`: {}", quoted(body)) });
     };
     if !result.get().starts_with('[') {
         return Err(Fault::Malformed { what: format!("`result` is not a list: {}", shortened(result.get())) });
@@ -153,6 +163,11 @@ fn envelope(body: &[u8]) -> Result<(&RawValue, Option<Pagination>), Fault> {
         _ => None,
     };
     Ok((result, pagination))
+}
+
+/// What an answer says of what went wrong. A field that is there and says nothing is an added one (S21).
+fn complaint<'a>(detail: Option<&'a RawValue>, error: Option<&'a RawValue>) -> Option<&'a str> {
+    [detail, error].into_iter().flatten().map(RawValue::get).find(|said| !["null", "false", "\"\""].contains(said))
 }
 
 fn more(pagination: Option<&Pagination>) -> More {

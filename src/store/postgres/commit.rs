@@ -38,7 +38,9 @@ const SETTLED: &str = "WITH settled AS (UPDATE chainfill_attempt AS a SET done =
 const REMEMBER: &str = "INSERT INTO chainfill_memory (name, value) VALUES ($1, $2) \
      ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 const PROGRESS: &str = "UPDATE chainfill_run SET progress = $2 WHERE epoch = $1";
-const ACTION: &str = "INSERT INTO chainfill_action (at, action, epoch) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+// No index could hold it: whoever commits a batch again has the lease, and finds what was written before (I3).
+const ACTION: &str = "INSERT INTO chainfill_action (at, action, epoch) SELECT $1::bigint, $2::text, $3::bigint \
+     WHERE NOT EXISTS (SELECT 1 FROM chainfill_action WHERE at = $1 AND action = $2)";
 
 const BARS: &str = "INSERT INTO cryptodatadownload_options_daily (unix_timestamp, date, symbol, currency, expiry_date, \
      strike, option_type, price_open, price_high, price_low, price_close, volume_traded, data_source, downloaded_at) \
@@ -112,7 +114,7 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
         Some(news) => Some(ListingCalls::of(link, news).await?),
         None => None,
     };
-    let new_lines = new_lines(batch.listing.as_ref());
+    let new_lines = new_lines(batch.listing.as_deref());
     let new_columns = LedgerColumns::of(new_lines.iter().map(AsRef::as_ref));
     let (sent_columns, settled_columns) = (SentColumns::of(&batch.sent), SettledColumns::of(&batch.settled));
     let throttle = batch.throttle.as_ref().map(serde_json::to_string).transpose();

@@ -1,15 +1,16 @@
 //! What a fetched listing changes, in four statements whatever its length.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::columns::LedgerColumns;
 use super::link::{Link, Pipeline, Ready};
 use super::trouble::Trouble;
+use crate::domain::instrument::{Symbol, kept_name};
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::store::ListingRow;
 use crate::store::row::storable;
-use crate::store::text::plain;
 
 const LISTING: &str = "INSERT INTO chainfill_listing (fetched_at, names, unparsed, added, vanished, requests) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
@@ -32,12 +33,12 @@ const NEW: &str = "WITH added AS (INSERT INTO chainfill_option (symbol, currency
      pending = t.pending + excluded.pending, attention = t.attention + excluded.attention";
 
 /// A listing's news, ready for the wire.
-pub(super) struct ListingCalls {
+pub(super) struct ListingCalls<'a> {
     statements: [Ready; 4],
     at: i64,
     counts: [i64; 5],
-    listed: (Vec<String>, Vec<bool>),
-    changes: (Vec<String>, Vec<&'static str>),
+    listed: (Vec<Cow<'a, str>>, Vec<bool>),
+    changes: (Vec<Cow<'a, str>>, Vec<&'static str>),
 }
 
 /// The new lines as the store holds them.
@@ -45,16 +46,16 @@ pub(super) fn new_lines(news: Option<&ListingNews>) -> Vec<Cow<'_, OptionRecord>
     news.into_iter().flat_map(|news| &news.new).map(storable).collect()
 }
 
-impl ListingCalls {
-    pub(super) async fn of(link: &mut Link, news: &ListingNews) -> Result<ListingCalls, Trouble> {
+impl<'n> ListingCalls<'n> {
+    pub(super) async fn of(link: &mut Link, news: &'n ListingNews) -> Result<ListingCalls<'n>, Trouble> {
         let row = ListingRow::of(news);
-        let text = |symbol: &crate::domain::instrument::Symbol| plain(symbol.as_str()).into_owned();
+        let text = |symbol: &'n Symbol| kept_name(symbol.as_str());
         let gone = news.vanished.iter().map(|symbol| (text(symbol), false, "vanished"));
         let back = news.returned.iter().map(|symbol| (text(symbol), true, "returned"));
         let mut listed = (Vec::new(), Vec::new());
         let mut changes = (Vec::new(), Vec::new());
         // Where one name stands for two, being named wins.
-        let new: Vec<String> = news.new.iter().map(|record| text(&record.symbol)).collect();
+        let new: HashSet<Cow<'n, str>> = news.new.iter().map(|record| text(&record.symbol)).collect();
         for (symbol, is_listed, change) in gone.chain(back) {
             if !new.contains(&symbol) {
                 listed.0.push(symbol.clone());

@@ -27,8 +27,8 @@ use tokio_postgres::config::Config;
 use super::adoption::Style;
 use super::row::storable_symbol;
 use super::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, Mode, Opened, Order, Outside, RunEnd,
-    RunRow, Store, StoreError, Story,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Ledger, Left, Loaded, Mode, Opened, Order, Outside,
+    RunEnd, RunRow, Store, StoreError, Story,
 };
 use crate::domain::candle::Candle;
 use crate::domain::coverage::ExpiryCover;
@@ -127,7 +127,7 @@ impl Store for PostgresStore {
         self.hold().await?.answer(async |link| lease::take_orders(link, epoch, followed).await).await
     }
 
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError> {
         let mut held = self.hold().await?;
         let result = read::audit(&mut held.link, each).await;
         held.done(result)

@@ -19,7 +19,7 @@ use crate::domain::moment::Moment;
 use crate::domain::vantage::Beat;
 use crate::limits::LOG_REQUESTS_MAX;
 use crate::store::row::{Line, Lines, counted_span_ms, open_count};
-use crate::store::{EachBar, Epoch, Glance, ListingRow, Loaded, RunRow, merge};
+use crate::store::{EachBar, Epoch, Glance, Ledger, ListingRow, Loaded, RunRow, merge};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const COMMIT: &str = "COMMIT";
@@ -134,8 +134,17 @@ pub(super) async fn glance(link: &mut Link, now: Moment) -> Result<Glance, Troub
     })
 }
 
-/// Hands every row to `each`, by symbol and date.
-pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<(), Trouble> {
+/// Hands every row to `each`, by symbol and date. The ledger is of the same moment.
+pub(super) async fn audit(link: &mut Link, each: &mut EachBar<'_>) -> Result<Ledger, Trouble> {
+    link.begin(BEGIN).await?;
+    each_row(link, each).await?;
+    let records = ledger(link).await?;
+    let ability = memory(link, "ability").await?.unwrap_or_default();
+    link.batch(COMMIT).await?;
+    Ok(Ledger { records, ability })
+}
+
+async fn each_row(link: &Link, each: &mut EachBar<'_>) -> Result<(), Trouble> {
     let sql = "SELECT date, unix_timestamp, price_open, price_high, price_low, price_close, volume_traded, symbol \
          FROM cryptodatadownload_options_daily ORDER BY symbol COLLATE \"C\", date";
     let mut rows = pin!(link.rows(sql).await?);

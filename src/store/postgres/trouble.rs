@@ -83,6 +83,10 @@ fn server_said(said: &DbError, place: String) -> StoreError {
              PostgreSQL itself, or set max_prepared_statements in PgBouncer 1.21 or newer"
                 .to_owned()
         }
+        _ if code.starts_with("54") => {
+            "something is longer than the server takes; the tables are well. This is a fault of chainfill, please report it"
+                .to_owned()
+        }
         "25006" => "the server takes no writes: it is a standby, or set to read-only; use the primary".to_owned(),
         _ => "its tables were altered: restore a backup, or use another database".to_owned(),
     };

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::candles::{self, Terms};
 use super::trouble::Trouble;
 use super::{read, remember};
+use crate::domain::instrument::kept_name;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
 use crate::domain::moment::Moment;
@@ -42,7 +43,10 @@ pub(super) fn commit(
     }
     if let Some(action) = &batch.action {
         connection
-            .prepare_cached("INSERT OR IGNORE INTO chainfill_action (at, action, epoch) VALUES (?1, ?2, ?3)")?
+            .prepare_cached(
+                "INSERT INTO chainfill_action (at, action, epoch) SELECT ?1, ?2, ?3 \
+                 WHERE NOT EXISTS (SELECT 1 FROM chainfill_action WHERE at = ?1 AND action = ?2)",
+            )?
             .execute(params![batch.at.0, plain(action), epoch.0])?;
     }
     write_options(connection, style, batch)
@@ -101,7 +105,7 @@ fn write_listing(connection: &Connection, news: &ListingNews) -> Result<(), Trou
     let mut note = connection.prepare_cached(sql)?;
     for (symbols, listed, change) in [(&news.vanished, false, "vanished"), (&news.returned, true, "returned")] {
         for symbol in symbols {
-            let symbol = plain(symbol.as_str());
+            let symbol = kept_name(symbol.as_str());
             list.execute(params![symbol, listed])?;
             note.execute(params![at, symbol, change])?;
         }

@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 
 use super::row::storable_symbol;
 use super::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, Mode, Opened, Order, Outside, RunEnd,
-    RunRow, Store, StoreError, Story,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Ledger, Left, Loaded, Mode, Opened, Order, Outside,
+    RunEnd, RunRow, Store, StoreError, Story,
 };
 use crate::domain::candle::Candle;
 use crate::domain::coverage::ExpiryCover;
@@ -118,10 +118,13 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError> {
         let (parts, mut coming) = mpsc::channel::<Vec<read::AuditedRow>>(2);
         let reading = self.thread.call(move |file| {
-            file.read(|connection| read::audit(connection, &mut |part| parts.blocking_send(part).is_ok()))
+            file.read(|connection| {
+                read::audit(connection, &mut |part| parts.blocking_send(part).is_ok())?;
+                read::ledger(connection)
+            })
         });
         let taking = async {
             while let Some(part) = coming.recv().await {

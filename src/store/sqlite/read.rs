@@ -17,10 +17,23 @@ use crate::domain::moment::Moment;
 use crate::domain::vantage::Beat;
 use crate::limits::{AUDIT_ROWS, LOG_REQUESTS_MAX};
 use crate::store::row::{Line, Lines, counted_span_ms, open_count};
-use crate::store::{Epoch, Glance, ListingRow, Loaded, RunRow, Tally, merge};
+use crate::store::{Epoch, Glance, Ledger, ListingRow, Loaded, RunRow, Tally, merge};
 
 /// Everything that a run needs.
 pub(super) fn load(connection: &Connection, counted_since: Moment) -> Result<Loaded, Trouble> {
+    let Ledger { records, ability } = ledger(connection)?;
+    Ok(Loaded {
+        records,
+        throttle: memory(connection, "throttle")?.unwrap_or_default(),
+        counted: counted(connection, counted_since)?,
+        ability,
+        listing: listing(connection)?,
+        run: run(connection)?,
+    })
+}
+
+/// Every option of the ledger, by symbol.
+pub(super) fn ledger(connection: &Connection) -> Result<Ledger, Trouble> {
     let sql = "SELECT symbol, currency, state, row_count, first_bar, last_bar, print, fetched_at, listed, reason \
          FROM chainfill_option ORDER BY symbol";
     let mut statement = connection.prepare_cached(sql)?;
@@ -30,14 +43,7 @@ pub(super) fn load(connection: &Connection, counted_since: Moment) -> Result<Loa
     while let Some(row) = rows.next()? {
         records.push(record(row, &mut lines)?);
     }
-    Ok(Loaded {
-        records,
-        throttle: memory(connection, "throttle")?.unwrap_or_default(),
-        counted: counted(connection, counted_since)?,
-        ability: memory(connection, "ability")?.unwrap_or_default(),
-        listing: listing(connection)?,
-        run: run(connection)?,
-    })
+    Ok(Ledger { records, ability: memory(connection, "ability")?.unwrap_or_default() })
 }
 
 /// The newest runs.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use chainfill::domain::ledger::OptionState;
 use chainfill::domain::run::Ending;
 use chainfill::engine::QueryMode;
 use chainfill::vendor::{Face, ListingFace, Settings};
 use futures_util::FutureExt as _;
 
-use crate::rig::world::{World, small, trusted};
+use crate::rig::world::{World, answer, small, trusted};
 
 #[tokio::test(start_paused = true)]
 async fn one_answer_in_ten_is_broken_in_every_way_that_a_retry_mends() {
@@ -86,16 +87,17 @@ async fn a_vendor_that_unlearns_expiries_after_the_probe_is_asked_for_each_optio
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_for_all_ends_the_run_and_blames_no_option() {
     // F-S6, F-S7, F-S8, F-S10, F-S21
-    for (faults, ending) in [
-        ("s7@20+", Ending::Key),
-        ("s6@20+", Ending::Vendor),
-        ("s8@20+", Ending::Vendor),
-        ("s10@20+", Ending::Vendor),
-        ("s21@20+", Ending::Vendor),
+    for (faults, ending, words) in [
+        ("s7@20+", Ending::Key, "HTTP 401: {\"detail\":\"Invalid token.\"}"),
+        ("s6@20+", Ending::Vendor, "does not know the path data/ohlc/deribit/options/."),
+        ("s8@20+", Ending::Vendor, "HTTP 400: {\"result\":\"Unable to pull data\"}"),
+        ("s10@20+", Ending::Vendor, "redirects to http://attacker.invalid/; it was not followed"),
+        ("s21@20+", Ending::Vendor, "fields differ from the documented ones: missing field `"),
     ] {
         let world = World::new(Settings { faults: faults.parse().unwrap(), ..small("BTC=100") });
         let report = world.backfill().await.unwrap();
         assert_eq!(report.ending, ending, "{faults}: {}", report.words);
+        assert!(report.words.contains(words), "{faults}: {}", report.words);
         assert!(world.requests() < 40, "{faults}: {} requests", world.requests());
         let records = world.store.load(crate::rig::world::BEGIN).await.unwrap().records;
         let attention = records.iter().filter(|r| r.state == chainfill::domain::ledger::OptionState::Attention);
@@ -104,6 +106,50 @@ async fn what_is_wrong_for_all_ends_the_run_and_blames_no_option() {
         world.vendor.lock().unwrap().set_faults("".parse().unwrap());
         assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
         world.assert_complete().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_knows_no_path_from_the_first_request_on_ends_the_run_with_that_path() {
+    // F-S6
+    let world = World::new(Settings { faults: "s6@1+".parse().unwrap(), ..small("BTC=100") });
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Vendor, "{}", report.words);
+    assert!(report.words.contains("does not know the path data/ohlc/deribit/options/available/"), "{}", report.words);
+    assert!(world.requests() <= 3, "{} requests", world.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_looks_like_an_answer_is_asked_for_again_and_then_needs_attention() {
+    // F-S2, F-S11, F-S12, F-I1: for one option, for good; the others are as they are.
+    let rows = |named: &str| format!(r#"{{"result":[{{"symbol":"{named}"}}]}}"#);
+    let page = "<!DOCTYPE html><html><body>Log in</body></html>".to_owned();
+    for (status, content_type, body) in [
+        (200, "text/html", page.clone()),
+        (200, "application/json", page),
+        (200, "application/json", String::new()),
+        (200, "application/json", "\u{feff}".to_owned()),
+        (204, "application/json", String::new()),
+        (204, "application/json", r#"{"result":[]}"#.to_owned()),
+        (206, "application/json", r#"{"result":[]}"#.to_owned()),
+        (304, "application/json", r#"{"result":[]}"#.to_owned()),
+        (200, "application/json", r#"{"result":[],"detail":"Something went wrong."}"#.to_owned()),
+        (200, "application/json", rows("x")),
+    ] {
+        let mut world = World::new(Settings { empties_share: 0.0, ..small("BTC=20") });
+        world.settings.query = QueryMode::Symbol;
+        let victim = world.vendor.lock().unwrap().names()[7].to_string();
+        let path = format!("symbol={victim}");
+        let (kind, said) = (content_type.to_owned(), body.clone());
+        world.script = Some(std::sync::Arc::new(move |asked, _| {
+            let said = answer(status, &said).filter(|_| asked.ends_with(&path))?;
+            Some(chainfill::source::Response { content_type: Some(kind.clone()), ..said })
+        }));
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, Ending::Attention, "{status} {body}: {}", report.words);
+        assert_eq!(world.in_state(OptionState::Attention).await, [victim.as_str()], "{status} {body}");
+        assert_eq!(world.in_state(OptionState::Stored).await.len(), 19, "{status} {body}");
+        assert!(world.asked_for(&format!("symbol={victim}")) >= 3, "{status} {body}");
     }
 }
 

@@ -4,6 +4,7 @@ mod doubted;
 mod exact;
 mod faulty;
 mod names;
+mod odd;
 mod ordered;
 mod outages;
 mod retried;

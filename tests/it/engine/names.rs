@@ -1,12 +1,13 @@
 //! Names that the program cannot read are never passed over in silence.
 
 use chainfill::domain::instrument::Currency;
+use chainfill::domain::ledger::OptionState;
 use chainfill::domain::plan::Horizon;
 use chainfill::domain::proof::Audit;
 use chainfill::domain::run::Ending;
 use chainfill::vendor::Settings;
 
-use crate::rig::world::{BEGIN, World, small};
+use crate::rig::world::{BEGIN, World, answer, small};
 
 fn listing(names: &[&str]) -> World {
     World::new(Settings { names: Some(names.iter().map(ToString::to_string).collect()), ..small("BTC=1") })
@@ -23,6 +24,37 @@ async fn a_name_that_does_not_parse_is_every_runs_business() {
             assert!(report.words.contains("1 of 3 options need attention"), "{}", report.words);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_of_any_length_or_spelling_is_known_again_by_the_next_run() {
+    // F-X1, F-X6, F-X8: a store keeps neither U+0000 nor what no index takes, and the ledger has the name as it is kept.
+    for odd in [&"BTC-long-".repeat(900), "BTC-\0", "BTC-\u{202e}"] {
+        let world = listing(&["BTC-17APR24-60000-C", odd]);
+        world.backfill().await.unwrap();
+        world.events.lock().unwrap().clear();
+        world.backfill().await.unwrap();
+        let events = world.events.lock().unwrap().clone();
+        let listed = events.iter().find(|(_, event)| event.starts_with("Listed")).unwrap();
+        assert!(listed.1.contains("new: 0, vanished: []"), "{}", listed.1.chars().take(400).collect::<String>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_no_text_is_kept_as_it_is_written_and_stops_nothing() {
+    // F-X1
+    let mut world = listing(&["BTC-17APR24-60000-C"]);
+    world.script = Some(std::sync::Arc::new(|path, _| {
+        let body = r#"{"result":["BTC-17APR24-60000-C","BTC-\ud800","\udc00\ud800"]}"#;
+        path.contains("available").then(|| answer(200, body)).flatten()
+    }));
+    for _ in 0..2 {
+        let report = world.backfill().await.unwrap();
+        assert_eq!(report.ending, Ending::Attention, "{}", report.words);
+        assert!(report.words.contains("2 of 3 options need attention"), "{}", report.words);
+    }
+    assert_eq!(world.in_state(OptionState::Stored).await, ["BTC-17APR24-60000-C"]);
+    assert_eq!(world.in_state(OptionState::Attention).await, [r"BTC-\ud800", r"\udc00\ud800"]);
 }
 
 #[tokio::test(start_paused = true)]

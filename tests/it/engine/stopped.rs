@@ -17,8 +17,8 @@ use chainfill::domain::run::{Ending, Identity};
 use chainfill::engine::QueryMode;
 use chainfill::limits::HOUR_MS;
 use chainfill::store::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, MemoryStore, Order, Outside, RunEnd,
-    RunRow, Store, StoreError, Story,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Ledger, Left, Loaded, MemoryStore, Order, Outside,
+    RunEnd, RunRow, Store, StoreError, Story,
 };
 use jiff::civil::Date;
 
@@ -114,7 +114,7 @@ impl Store for Shaky {
         }
         orders
     }
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError> {
         self.inner.audit(each).await
     }
 }

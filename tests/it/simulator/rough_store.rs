@@ -11,8 +11,8 @@ use chainfill::domain::instrument::{Currency, Symbol};
 use chainfill::domain::ledger::OptionRecord;
 use chainfill::domain::moment::Moment;
 use chainfill::store::{
-    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Left, Loaded, MemoryStore, Order, Outside, RunEnd,
-    RunRow, Store, StoreError, Story,
+    Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Ledger, Left, Loaded, MemoryStore, Order, Outside,
+    RunEnd, RunRow, Store, StoreError, Story,
 };
 use fastrand::Rng;
 use jiff::civil::Date;
@@ -145,7 +145,7 @@ impl Store for RoughStore {
         self.rough(self.memory.take_orders(epoch, followed)).await
     }
 
-    async fn audit(&self, each: &mut EachBar<'_>) -> Result<(), StoreError> {
+    async fn audit(&self, each: &mut EachBar<'_>) -> Result<Ledger, StoreError> {
         self.memory.audit(each).await
     }
 }

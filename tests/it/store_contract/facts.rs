@@ -90,7 +90,7 @@ pub(super) async fn loaded(store: &dyn Store) -> Loaded {
 pub(super) async fn list(store: &dyn Store, epoch: Epoch, names: &[&str], at: Moment) {
     let names: Vec<Symbol> = names.iter().map(|name| symbol(name)).collect();
     let news = listing::compare(&loaded(store).await.records, &names, at, 1);
-    store.commit(epoch, &Batch { at, listing: Some(news), ..Batch::default() }).await.unwrap();
+    store.commit(epoch, &Batch { at, listing: Some(news.into()), ..Batch::default() }).await.unwrap();
 }
 
 /// Every bar, in the order in which they are handed over.

@@ -141,7 +141,9 @@ async fn what_is_due_is_counted_as_the_plan_counts_it(home: &Home) {
         let open = store.glance(moments[7]).await.unwrap().open;
         drop(store);
         home.sql(
-            "DROP INDEX chainfill_option_due; ALTER TABLE chainfill_option DROP COLUMN due_at; DROP TABLE chainfill_order; \
+            "DROP TABLE chainfill_action; CREATE TABLE chainfill_action (at BIGINT NOT NULL, action TEXT NOT NULL, \
+             epoch BIGINT NOT NULL, PRIMARY KEY (at, action)); INSERT INTO chainfill_action VALUES (1, 'retry', 1); \
+             DROP INDEX chainfill_option_due; ALTER TABLE chainfill_option DROP COLUMN due_at; DROP TABLE chainfill_order; \
              CREATE TABLE chainfill_order (epoch BIGINT NOT NULL, word TEXT NOT NULL, at BIGINT NOT NULL, \
              taken BOOLEAN NOT NULL DEFAULT FALSE, PRIMARY KEY (epoch, word)); UPDATE chainfill_schema SET version = 1;",
         )
@@ -151,9 +153,10 @@ async fn what_is_due_is_counted_as_the_plan_counts_it(home: &Home) {
         };
         assert!(mend.contains("chainfill backfill"), "{mend}");
         let opened = home.try_open(Mode::Write).await.unwrap();
-        assert_eq!(opened.migrated, Some((1, 2)));
+        assert_eq!(opened.migrated, Some((1, 3)));
         agrees(&*opened.store).await;
         assert_eq!(opened.store.glance(moments[7]).await.unwrap().open, open);
+        assert_eq!(home.ask("SELECT id || action AS c FROM chainfill_action").await, ["1retry"]);
     }
 }
 

@@ -77,7 +77,7 @@ async fn batch(random: &mut fastrand::Rng, round: i64, store: &dyn Store) -> Bat
     batch.options = (0..random.usize(0..6)).map(|_| one(random, at)).collect();
     if random.u8(0..3) == 0 {
         let names: Vec<_> = NAMES.iter().filter(|_| random.bool()).map(|name| symbol(name)).collect();
-        batch.listing = Some(listing::compare(&loaded(store).await.records, &names, at, 1));
+        batch.listing = Some(listing::compare(&loaded(store).await.records, &names, at, 1).into());
     }
     if random.bool() {
         batch.throttle = Some(chainfill::domain::governor::Memory { refusals: random.u32(0..9), ..Default::default() });
