@@ -75,9 +75,8 @@ fn the_longest_listing_is_taken_in_within_128_megabytes() {
     // F-S14, F-I12: new to the ledger, and known to it; on both stores.
     let server = Postgres::start();
     let listing = longest_listing();
-    let wire = Postbox::answering(move |_, letter| match letter.path.contains("/available/") {
-        true => Reply::Json(listing.clone()),
-        false => Reply::Status(401, ""),
+    let wire = Postbox::answering(move |_, letter| {
+        if letter.path.contains("/available/") { Reply::Json(listing.clone()) } else { Reply::Status(401, "") }
     });
     for store in ["sqlite:chainfill.db".to_owned(), server.database()] {
         let desk = Desk::new();

@@ -38,7 +38,7 @@ fn goes_on(running: Running<'_>, other: Connection, desk: &Desk, vendor: &Simula
     other.execute_batch("ROLLBACK").unwrap();
     running.wait().expect_code(0);
     desk.chainfill(&["verify"]).ends_with(0);
-    assert_eq!(Archive::Sqlite(desk.database()).compare(&vendor), Loss::default());
+    assert_eq!(Archive::Sqlite(desk.database()).compare(vendor), Loss::default());
 }
 
 #[test]

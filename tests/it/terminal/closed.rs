@@ -53,7 +53,7 @@ fn is_complete(desk: &Desk, vendor: &Simulated) {
     let log = std::fs::read_to_string(desk.path().join("logs/full-backfill.log")).unwrap();
     assert!(log.contains("BACKFILL COMPLETE!"), "{log}");
     assert_eq!(log.matches("Plan: ").count(), 1, "one run did all of it: {log}");
-    assert_eq!(Archive::Sqlite(desk.database()).compare(&vendor), Loss::default());
+    assert_eq!(Archive::Sqlite(desk.database()).compare(vendor), Loss::default());
 }
 
 #[test]
