@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::run::Frame;
 use crate::limits::{DAY_MS, HOUR_MS};
 
 /// DRF's `SimpleRateThrottle`, restated: N accepted requests in W; a refused one is not counted.

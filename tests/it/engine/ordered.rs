@@ -10,6 +10,7 @@ use chainfill::domain::progress::Phase;
 use chainfill::domain::run::Ending;
 use chainfill::limits::{HOUR_MS, SECOND_MS};
 use chainfill::store::{Order, Which};
+use chainfill::vendor::Settings;
 use chainfill::vendor::throttle::Rate;
 
 use crate::rig::world::{World, small, trusted};
@@ -120,7 +121,7 @@ async fn a_new_pace_holds_from_the_next_request_on() {
 #[tokio::test(start_paused = true)]
 async fn a_slower_pace_holds_for_what_is_announced_too() {
     // F-I5: sixteen in flight, and three times as many in the journal that wait for room
-    let mut world = trusted(small("BTC=3000")).await;
+    let mut world = trusted(Settings { empties_share: 0.0, ..small("BTC=3000") }).await;
     world.settings.pace = Pace { spacing_ms: 0, concurrency: 16 };
     world.latency_ms = 400;
     let epoch = world.begin().await.unwrap();
