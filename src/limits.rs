@@ -176,8 +176,9 @@ pub const SERIAL_SUCCESSES: usize = 1_200;
 /// A learned quota is tried for one request more this often, so that a raised one is noticed (T7).
 pub const RAISE_PROBE_MS: i64 = 6 * HOUR_MS;
 
-/// The same for a window of a second.
-pub const RAISE_PROBE_MS_SECOND: i64 = 60_000;
+/// A window shorter than a part of that is tried each so many windows: a stray 429 is easily read as a window of some
+/// seconds, and would make a job of minutes last for hours. A true one costs a part of the time in waits.
+pub const RAISE_PROBE_WINDOWS: i64 = 60;
 
 /// Requests that the governor remembers: more than any window seen holds.
 pub const LOG_REQUESTS_MAX: usize = 100_000;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
 use crate::limits::{
-    BLIND_WAIT_MS_FIRST, BLIND_WAIT_MS_MAX, LOG_REQUESTS_MAX, RAISE_PROBE_MS, RAISE_PROBE_MS_SECOND, RETRY_AFTER_S_MAX,
+    BLIND_WAIT_MS_FIRST, BLIND_WAIT_MS_MAX, LOG_REQUESTS_MAX, RAISE_PROBE_MS, RAISE_PROBE_WINDOWS, RETRY_AFTER_S_MAX,
     SECOND_MS, SERIAL_SUCCESSES, WINDOW_SLACK_MS, WINDOW_SLACK_PARTS,
 };
 pub use memory::Memory;
@@ -437,10 +437,9 @@ fn slack_ms(span_ms: i64) -> i64 {
     WINDOW_SLACK_MS + span_ms / WINDOW_SLACK_PARTS
 }
 
-/// How often one request more than the quota is tried. A window of a second may be a misread accident, and would
-/// make a day's job last a week: it is doubted sooner.
+/// How often one request more than the quota is tried. A short window may be a misread accident: it is doubted sooner.
 fn probe_every_ms(quota: &Quota) -> i64 {
-    if quota.window_ms <= SECOND_MS { RAISE_PROBE_MS_SECOND } else { RAISE_PROBE_MS.max(quota.window_ms) }
+    quota.window_ms.saturating_mul(RAISE_PROBE_WINDOWS).min(RAISE_PROBE_MS).max(quota.window_ms)
 }
 
 /// `first_ms`, doubled so many times, an hour at the most.

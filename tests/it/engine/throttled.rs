@@ -62,6 +62,20 @@ async fn of_answers_that_are_there_at_once_the_first_sends_nothing_past_a_refusa
 }
 
 #[tokio::test(start_paused = true)]
+async fn refusals_by_accident_that_look_like_a_quota_of_some_seconds_are_doubted_soon() {
+    // F-T7, F-S1: read as five requests in two seconds they would make an hour of these minutes
+    let faults = "s1@20,s1@26,s1@32,s1@38".parse().unwrap();
+    let mut world = World::new(Settings { faults, fault_wait_s: 2, ..small("BTC=3000") });
+    world.settings.query = QueryMode::Symbol;
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    let quotas = world.events.lock().unwrap().iter().filter(|(_, event)| event.contains("window_ms: 2000")).count();
+    let took_ms = BEGIN.until_ms(world.clock.now());
+    println!("{took_ms} ms, {quotas} times");
+    assert!(quotas > 0, "it was not misread: this shows nothing");
+    assert!(took_ms < 5 * 60_000, "{took_ms} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_dies_in_a_cooldown_is_followed_by_one_that_waits_the_rest() {
     // F-T9, F-P3
     let world = World::new(hourly(40, "BTC=100"));
