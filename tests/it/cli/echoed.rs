@@ -30,7 +30,7 @@ fn echo() -> String {
 #[test]
 fn a_key_that_the_vendor_says_back_is_neither_shown_nor_stored_nor_logged() {
     // F-I9
-    let key = "canary0e1f2a3b4c5d6e7f";
+    let key = "canary+0e1f/2a3b%4c=d6e7f";
     let desk = Desk::new();
     let ended = desk.chainfill(&["backfill", "--api-url", &echo()]).key(key).ends_with(7);
     let said = ended.said();

@@ -150,7 +150,7 @@ fn the_users_own_queries_run_unchanged_on_postgres() {
 #[test]
 fn no_byte_of_the_key_is_printed_logged_stored_or_sent_elsewhere() {
     // F-I9
-    let key = "canary0e1f2a3b4c5d6e7f";
+    let key = "canary+0e1f/2a3b%4c=d6e7f";
     let settings =
         Settings { key: key.to_owned().into(), faults: "all=0.1".parse().unwrap(), ..vendor(Face::Symbol2025) };
     let (desk, vendor) = start(settings);

@@ -13,7 +13,7 @@ use crate::rig::program::Desk;
 use crate::rig::simulated::Simulated;
 
 /// A key that would be seen anywhere.
-const KEY: &str = "canary0e1f2a3b4c5d6e7f";
+const KEY: &str = "canary+0e1f/2a3b%4c=d6e7f";
 
 fn vendor(throttle: Option<Rate>) -> Simulated {
     let counts = parse_counts("BTC=120").unwrap();

@@ -1,7 +1,9 @@
 //! The key as a canary: whatever was given to a program must be found nowhere afterwards but where it was put (I9).
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Where a person puts the key.
 const PUT_THERE: &str = ".env";
@@ -10,6 +12,28 @@ const PUT_THERE: &str = ".env";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canary {
     forms: Vec<Vec<u8>>,
+}
+
+/// Those of all programs of this test: what several of them share, a server of PostgreSQL, is searched for each.
+static GIVEN: Mutex<Vec<Canary>> = Mutex::new(Vec::new());
+
+/// A key is given to a program.
+pub fn given(key: &str) -> Canary {
+    let canary = Canary::of(key);
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !given.contains(&canary) {
+        given.push(canary.clone());
+    }
+    canary
+}
+
+/// None of the keys that were given is in any file of that folder.
+pub fn none_in(folder: &Path) {
+    for canary in GIVEN.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let found = canary.files_with(folder);
+        // One panic is enough where the test has failed already.
+        assert!(found.is_empty() || std::thread::panicking(), "the key is in {found:?}");
+    }
 }
 
 impl Canary {
@@ -32,18 +56,23 @@ impl Canary {
         self.forms.iter().any(|form| memchr::memmem::find(bytes, form).is_some())
     }
 
-    /// The files of a folder that hold it, those apart into which a person puts it.
+    /// The files of a folder that hold it, those apart into which a person puts it. One that cannot be read may hold it.
     pub fn files_with(&self, folder: &Path) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+            Err(error) => return vec![format!("{}, which cannot be read: {error}", folder.display())],
+        };
         let mut found = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() && !path.is_symlink() {
                 found.extend(self.files_with(&path));
-            } else if path.is_file()
-                && path.file_name().is_some_and(|name| name != PUT_THERE)
-                && fs::read(&path).is_ok_and(|bytes| self.is_in(&bytes))
-            {
-                found.push(path.display().to_string());
+            } else if path.is_file() && path.file_name().is_some_and(|name| name != PUT_THERE) {
+                match fs::read(&path) {
+                    Ok(bytes) if !self.is_in(&bytes) => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound => {} // gone meanwhile
+                    _ => found.push(path.display().to_string()),
+                }
             }
         }
         found

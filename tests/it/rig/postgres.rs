@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::canary;
 use super::certificate::Certificate;
 use super::home::Home;
 use super::volume::Volume;
@@ -278,6 +279,8 @@ impl Drop for Postgres {
         if self.server.is_some() {
             self.end(|server| signal(server.id(), Signal::QUIT));
         }
+        // Tables, write-ahead log, the server's own log (I9).
+        canary::none_in(self.home.path());
     }
 }
 

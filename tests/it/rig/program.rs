@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use chainfill::limits::KEY_BYTES_REDACTED_MIN;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::canary::Canary;
+use super::canary::{self, Canary};
 use super::home::Home;
 
 /// How long a program may take unless a test says otherwise.
@@ -133,11 +133,13 @@ impl<'a> Program<'a> {
     /// The key, where it belongs.
     pub fn key(self, key: &str) -> Program<'a> {
         // A short one is no secret, and in every number; it is not taken out of answers either.
-        let mut canaries = self.desk.canaries.borrow_mut();
-        if key.len() >= KEY_BYTES_REDACTED_MIN && !canaries.contains(&Canary::of(key)) {
-            canaries.push(Canary::of(key));
+        if key.len() >= KEY_BYTES_REDACTED_MIN {
+            let mut canaries = self.desk.canaries.borrow_mut();
+            let canary = canary::given(key);
+            if !canaries.contains(&canary) {
+                canaries.push(canary);
+            }
         }
-        drop(canaries);
         self.env("CRYPTODATADOWNLOAD_API_KEY", key)
     }
 
