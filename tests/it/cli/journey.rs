@@ -1,5 +1,6 @@
 //! The whole job from an empty folder, on both stores.
 
+use chainfill::domain::instrument::Instrument;
 use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
 use chainfill::vendor::{Face, Settings};
 
@@ -92,15 +93,18 @@ fn the_users_own_queries_run_unchanged_on_postgres() {
          volume_traded NUMERIC(20,8), data_source VARCHAR(50), downloaded_at TIMESTAMP, UNIQUE (symbol, date))",
     );
     let first = &bars[0];
+    let option = Instrument::parse(&symbol).unwrap();
     postgres.psql(
         &url,
         &format!(
             "INSERT INTO cryptodatadownload_options_daily (unix_timestamp, date, symbol, currency, expiry_date, strike, \
              option_type, price_open, price_high, price_low, price_close, volume_traded, data_source, downloaded_at) \
-             VALUES ({}, '{}', '{symbol}', 'ETH', '{}', 1, 'C', {}, {}, {}, {}, {}, 'CDD', '2021-01-01')",
+             VALUES ({}, '{}', '{symbol}', 'ETH', '{}', {}, '{}', {}, {}, {}, {}, {}, 'cryptodatadownload', '2021-01-01')",
             first.open_ms,
             first.date,
-            first.date,
+            option.expiry,
+            option.strike,
+            &symbol[symbol.len() - 1..],
             first.open.unwrap(),
             first.high.unwrap(),
             first.low.unwrap(),

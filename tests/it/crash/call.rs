@@ -44,16 +44,17 @@ fn killed_at_each_call_of_a_commit_to_postgres_nothing_is_lost() {
 fn kill_at_each(name: &'static str, pg: Option<&Postgres>) {
     let calls = traced(pg);
     let span = span_of_a_commit(&calls);
-    println!("{} calls, {} of them in one commit: {}..{}", calls.len(), span.len(), span.start, span.end);
-    let bout = Mutex::new(Bout::new(name, calls.len() as u64 + TWICE));
+    let alone: Vec<usize> = (0..calls.len()).filter(|at| !calls[*at].is_twin).collect();
+    let (within, mut others): (Vec<usize>, Vec<usize>) = alone.iter().partition(|at| span.contains(at));
+    println!("{} calls, {} of them twins; {} in one commit", calls.len(), calls.len() - alone.len(), within.len());
+    let bout = Mutex::new(Bout::new(name, alone.len() as u64 + TWICE));
     let mut rng = bout.lock().unwrap().rng();
-    let mut others: Vec<usize> = (0..calls.len()).filter(|at| !span.contains(at)).collect();
     rng.shuffle(&mut others);
-    let order: Vec<usize> = span.clone().chain(others).collect();
+    let order: Vec<usize> = within.iter().copied().chain(others).collect();
     let story = |number: usize, rng: &mut Rng| -> Vec<usize> {
         match order.get(number) {
             Some(at) => vec![*at],
-            None => vec![rng.usize(..calls.len()), rng.usize(..calls.len())],
+            None => vec![alone[rng.usize(..alone.len())], alone[rng.usize(..alone.len())]],
         }
     };
     let next = Mutex::new((0, rng));
@@ -66,7 +67,7 @@ fn kill_at_each(name: &'static str, pg: Option<&Postgres>) {
                         let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
                         // Those of the commit are done whatever time is left.
                         let left = bout.lock().unwrap_or_else(PoisonError::into_inner).left();
-                        if next.0 >= span.len() && left < AT_ONCE as u64 {
+                        if next.0 >= within.len() && left < AT_ONCE as u64 {
                             return;
                         }
                         next.0 += 1;

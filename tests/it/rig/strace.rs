@@ -10,11 +10,12 @@ const MUTATING: &str = "pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,f
 pub struct Call {
     /// `pwrite64`, `fsync`.
     pub name: String,
-    /// It was its thread's so-and-so-many-th of that name, from one on: strace counts so. Of two threads' calls of one
-    /// number the program dies at whichever comes first.
+    /// It was its thread's so-and-so-many-th of that name, from one on: strace counts so.
     pub nth: usize,
     /// What strace printed of it.
     pub line: String,
+    /// Whether an earlier call of another thread has the same name and number: it cannot be killed at apart.
+    pub is_twin: bool,
 }
 
 /// Whether strace is there and may trace; says so where not.
@@ -43,11 +44,11 @@ pub fn killing_at(call: &Call) -> Vec<String> {
     ["strace", "-f", "-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject].map(str::to_owned).to_vec()
 }
 
-/// The calls that a traced run wrote down, of those that strace cannot tell apart the first one: a kill is for one number.
+/// The calls that a traced run wrote down.
 pub fn calls(written: &Path) -> Vec<Call> {
     let text = std::fs::read(written).expect("strace wrote");
     let mut counts = std::collections::HashMap::new();
-    let (mut calls, mut seen, mut twins) = (Vec::new(), std::collections::HashSet::new(), 0);
+    let (mut calls, mut seen) = (Vec::new(), std::collections::HashSet::new());
     for line in String::from_utf8_lossy(&text).lines() {
         let Some((thread, rest)) = line.split_once(' ') else { continue };
         let rest = rest.trim_start();
@@ -58,12 +59,8 @@ pub fn calls(written: &Path) -> Vec<Call> {
         let nth: &mut usize = counts.entry((thread.to_owned(), name.to_owned())).or_default();
         *nth += 1;
         let (name, nth) = (name.to_owned(), *nth);
-        if seen.insert((name.clone(), nth)) {
-            calls.push(Call { name, nth, line: rest.to_owned() });
-        } else {
-            twins += 1;
-        }
+        let is_twin = !seen.insert((name.clone(), nth));
+        calls.push(Call { name, nth, line: rest.to_owned(), is_twin });
     }
-    println!("{twins} calls of a thread share name and number with another thread's, and are not killed at apart");
     calls
 }

@@ -43,10 +43,18 @@ pub fn page(body: &[u8]) -> Option<Told> {
     Some(Told { rows: rows.iter().map(row).collect::<Option<_>>()?, pagination })
 }
 
-/// Reads a listing.
-pub fn listing(body: &[u8]) -> Option<Vec<String>> {
+/// Longest name that is kept word for word.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Reads a listing. `None` for a name that cannot be kept as it is: half a surrogate pair, U+0000, or no end.
+pub fn listing(body: &[u8]) -> Option<Vec<Option<String>>> {
     let envelope: Fields = serde_json::from_slice(unmarked(body)).ok()?;
-    serde_json::from_str(envelope.get("result")?.get()).ok()
+    let names: Vec<Box<RawValue>> = serde_json::from_str(envelope.get("result")?.get()).ok()?;
+    let kept = |raw: &RawValue| {
+        let name: String = serde_json::from_str(raw.get()).ok()?;
+        (name.len() <= NAME_BYTES_MAX && !name.contains('\0')).then_some(name)
+    };
+    names.iter().map(|raw| raw.get().starts_with('"').then(|| kept(raw))).collect()
 }
 
 fn unmarked(body: &[u8]) -> &[u8] {
