@@ -135,6 +135,9 @@ impl Run {
                     tokio::time::sleep(Duration::from_millis(retry_pause_ms(failures).min(left_ms))).await;
                     failures += 1;
                 }
+                // The answer to a try before was lost: it was written, the store was free, and somebody began (B2). Or the
+                // store was taken over meanwhile; all that this run knew had been committed either way.
+                Err(StoreError::Fenced) if failures > 0 => return Ok(()),
                 result => return result,
             }
         }

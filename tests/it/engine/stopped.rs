@@ -96,6 +96,12 @@ impl Store for Shaky {
     async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
         let _held = self.connection.lock().await;
         if self.ends_away.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            if self.after_writing {
+                // Written, and the answer lost: the store is free, and somebody else begins.
+                self.inner.end(epoch, end).await?;
+                let claim = Claim { identity: settings().identity, now: end.at, alive: |_| Some(true) };
+                self.inner.begin(&claim).await?;
+            }
             return Err(StoreError::Away { place: "memory:shaky".into(), what: "the connection was cut".into() });
         }
         self.inner.end(epoch, end).await
@@ -274,6 +280,19 @@ async fn the_end_of_a_run_is_written_however_often_the_store_goes_away() {
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     let run = world.store.load(BEGIN).await.unwrap().run.unwrap();
     assert_eq!(run.ended.map(|(_, word)| word), Some(Ending::Complete.word().to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_end_is_written_did_not_lose_its_store_to_the_one_that_began_after_it() {
+    // F-B2, F-I7: the answer was lost, and tried again it would hear that somebody else holds the store
+    let shaky = Shaky { ends_away: AtomicU32::new(1), after_writing: true, ..Shaky::new() };
+    let world = World::on(small("BTC=20"), Arc::new(shaky));
+    assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+    assert_eq!(world.told("Ended"), 1);
+    assert_eq!(world.progress.lock().unwrap().ending, Some(Ending::Complete));
+    let runs = world.store.runs(2).await.unwrap();
+    let words: Vec<_> = runs.iter().map(|run| run.ended.as_ref().map(|(_, word)| word.as_str())).collect();
+    assert_eq!(words, [None, Some(Ending::Complete.word())]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -134,7 +134,15 @@ impl Store for RoughStore {
     }
 
     async fn end(&self, epoch: Epoch, end: &RunEnd) -> Result<(), StoreError> {
-        self.rough(self.memory.end(epoch, end)).await
+        self.rough(async {
+            let ended = self.memory.end(epoch, end).await;
+            let mut oracle = self.oracle.lock().unwrap();
+            if ended.is_ok() && oracle.has_lost(self.run) {
+                oracle.broken.push(format!("I7: run {} writes its end and has lost the store", self.run));
+            }
+            ended
+        })
+        .await
     }
 
     async fn load(&self, counted_since: Moment) -> Result<Loaded, StoreError> {
