@@ -303,6 +303,9 @@ pub const PG_CONNECT_MS_MAX: u64 = 10_000;
 /// Most options that one commit covers: bounds the transaction and its memory.
 pub const COMMIT_OPTIONS_MAX: usize = 512;
 
+/// Most new names of a listing that one statement adds on PostgreSQL: bounds what stands in memory beside the listing.
+pub const LISTING_PART_NAMES_MAX: usize = 8_192;
+
 /// Remarks on a run that are kept for the tail of its log.
 pub const TAIL_KEPT_MAX: usize = 64;
 

@@ -115,8 +115,7 @@ impl Run {
     /// The run ends because it has lost its store. Nothing can be written there, so log and terminal alone can say why:
     /// without a word they would look like a run that was killed.
     pub(super) fn tell_lost(&mut self, error: &StoreError) {
-        let left = self.scope.open_count();
-        let words = format!("{error}. {left} options are left; the same command goes on from here.");
+        let words = self.left_after(error);
         self.tell(Event::Ended { ending: Ending::Store, words, resume_after: None });
     }
 
@@ -143,12 +142,15 @@ impl Run {
         }
     }
 
+    fn left_after(&self, why: impl std::fmt::Display) -> String {
+        format!("{why}. {} options are left; the same command goes on from here.", self.scope.open_count())
+    }
+
     fn report(&self, now: Moment) -> Report {
-        let left = self.scope.open_count();
         if let Some(stop) = &self.stop {
             let words = match stop.ending {
                 Ending::Usage => stop.why.clone(),
-                _ => format!("{}. {left} options are left; the same command goes on from here.", stop.why),
+                _ => self.left_after(&stop.why),
             };
             return Report { ending: stop.ending, words, resume_after: stop.resume_after };
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::value::Values;
 use super::wire::{Day, Exact, Stamp};
+use crate::domain::instrument::kept_name;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::store::adoption::Style;
@@ -12,10 +13,10 @@ use crate::store::row::{due_at, print_bits};
 use crate::store::text::plain;
 use crate::store::{Attempt, Settled};
 
-/// Lines of the ledger.
+/// Lines of the ledger, under the names that a store keeps.
 #[derive(Default)]
 pub(super) struct LedgerColumns<'a> {
-    symbol: Vec<&'a str>,
+    symbol: Vec<Cow<'a, str>>,
     currency: Vec<&'a str>,
     expiry: Vec<Option<Day>>,
     strike: Vec<Option<Exact>>,
@@ -36,7 +37,7 @@ impl<'a> LedgerColumns<'a> {
         let mut columns = LedgerColumns::default();
         for record in records {
             let terms = record.instrument.as_ref();
-            columns.symbol.push(record.symbol.as_str());
+            columns.symbol.push(kept_name(record.symbol.as_str()));
             columns.currency.push(record.currency.as_str());
             columns.expiry.push(terms.map(|terms| Day(terms.expiry)));
             columns.strike.push(terms.map(|terms| Exact(terms.strike)));

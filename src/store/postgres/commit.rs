@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::columns::{BarColumns, LedgerColumns, NoteColumns, SentColumns, SettledColumns, TallyColumns};
 use super::link::Link;
-use super::listing::{ListingCalls, new_lines};
+use super::listing::{self, ListingCalls};
 use super::read::{self, BARS_OF, LINES_OF};
 use super::trouble::Trouble;
 use crate::domain::candle::Candle;
@@ -106,7 +106,8 @@ async fn try_commit(link: &mut Link, style: &Style, epoch: Epoch, batch: &Batch)
     Ok(committed)
 }
 
-/// Asserts the epoch, writes what depends on nothing, and reads what the batch speaks of: one round trip.
+/// Asserts the epoch, writes what depends on nothing, and reads what the batch speaks of: one round trip; more where a
+/// listing goes before, which a batch may speak of.
 async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) -> Result<Fold, Trouble> {
     let [begin, beat, sent, settled, remember, progress, action, lines_of, bars_of] =
         link.prepare_all([BEGIN, BEAT, SENT, SETTLED, REMEMBER, PROGRESS, ACTION, LINES_OF, BARS_OF]).await?;
@@ -114,8 +115,6 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
         Some(news) => Some(ListingCalls::of(link, news).await?),
         None => None,
     };
-    let new_lines = new_lines(batch.listing.as_deref());
-    let new_columns = LedgerColumns::of(new_lines.iter().map(AsRef::as_ref));
     let (sent_columns, settled_columns) = (SentColumns::of(&batch.sent), SettledColumns::of(&batch.settled));
     let throttle = batch.throttle.as_ref().map(serde_json::to_string).transpose();
     let ability = batch.ability.as_ref().map(serde_json::to_string).transpose();
@@ -147,15 +146,22 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
         pipeline.add(&action, vec![&batch.at.0, &action_text, &epoch.0]);
     }
     if let Some(listing) = &listing {
-        listing.add_to(&mut pipeline, &new_columns);
+        listing.add_to(&mut pipeline);
     }
-    if !names.is_empty() {
-        pipeline.add(&lines_of, vec![&names]);
-        pipeline.add(&bars_of, vec![&with_bars]);
+    let reads = [(&lines_of, &names), (&bars_of, &with_bars)];
+    if listing.is_none() && !names.is_empty() {
+        reads.iter().for_each(|(read, names)| pipeline.add(read, vec![*names]));
     }
     let mut answers = pipeline.run().await?;
     if answers.nth(1).is_none_or(|beaten| beaten.is_empty()) {
         return Err(StoreError::Fenced.into());
+    }
+    drop(listing);
+    if let Some(news) = &batch.listing {
+        listing::add_new(link, news).await?;
+        let mut pipeline = link.pipeline();
+        reads.iter().for_each(|(read, names)| pipeline.add(read, vec![*names]));
+        answers = pipeline.run().await?;
     }
     let mut fold = Fold::default();
     if names.is_empty() {

@@ -1,4 +1,4 @@
-//! What a fetched listing changes, in four statements whatever its length.
+//! What a fetched listing changes, in few statements whatever its length.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -7,10 +7,9 @@ use super::columns::LedgerColumns;
 use super::link::{Link, Pipeline, Ready};
 use super::trouble::Trouble;
 use crate::domain::instrument::{Symbol, kept_name};
-use crate::domain::ledger::OptionRecord;
 use crate::domain::listing::ListingNews;
+use crate::limits::LISTING_PART_NAMES_MAX;
 use crate::store::ListingRow;
-use crate::store::row::storable;
 
 const LISTING: &str = "INSERT INTO chainfill_listing (fetched_at, names, unparsed, added, vanished, requests) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
@@ -34,16 +33,11 @@ const NEW: &str = "WITH added AS (INSERT INTO chainfill_option (symbol, currency
 
 /// A listing's news, ready for the wire.
 pub(super) struct ListingCalls<'a> {
-    statements: [Ready; 4],
+    statements: [Ready; 3],
     at: i64,
     counts: [i64; 5],
     listed: (Vec<Cow<'a, str>>, Vec<bool>),
     changes: (Vec<Cow<'a, str>>, Vec<&'static str>),
-}
-
-/// The new lines as the store holds them.
-pub(super) fn new_lines(news: Option<&ListingNews>) -> Vec<Cow<'_, OptionRecord>> {
-    news.into_iter().flat_map(|news| &news.new).map(storable).collect()
 }
 
 impl<'n> ListingCalls<'n> {
@@ -67,7 +61,7 @@ impl<'n> ListingCalls<'n> {
         listed.1.extend(new.iter().map(|_| true));
         listed.0.extend(new);
         Ok(ListingCalls {
-            statements: link.prepare_all([LISTING, LISTED, CHANGES, NEW]).await?,
+            statements: link.prepare_all([LISTING, LISTED, CHANGES]).await?,
             at: news.fetched_at.0,
             counts: [row.names, row.unparsed, row.new, row.vanished, news.requests].map(i64::from),
             listed,
@@ -75,8 +69,8 @@ impl<'n> ListingCalls<'n> {
         })
     }
 
-    pub(super) fn add_to<'a>(&'a self, pipeline: &mut Pipeline<'a>, new: &'a LedgerColumns<'a>) {
-        let [listing, listed, changes, added] = &self.statements;
+    pub(super) fn add_to<'a>(&'a self, pipeline: &mut Pipeline<'a>) {
+        let [listing, listed, changes] = &self.statements;
         let [names, unparsed, count, vanished, requests] = &self.counts;
         pipeline.add(listing, vec![&self.at, names, unparsed, count, vanished, requests]);
         if !self.listed.0.is_empty() {
@@ -85,10 +79,18 @@ impl<'n> ListingCalls<'n> {
         if !self.changes.0.is_empty() {
             pipeline.add(changes, vec![&self.at, &self.changes.0, &self.changes.1]);
         }
-        if !new.is_empty() {
-            let mut values = new.values();
-            values.push(&self.at);
-            pipeline.add(added, values);
-        }
     }
+}
+
+/// Adds the options that the ledger does not know, a part after the other: all at once they would stand in memory three
+/// times, as records, as columns, and on the wire.
+pub(super) async fn add_new(link: &mut Link, news: &ListingNews) -> Result<(), Trouble> {
+    let statement = link.prepare(NEW).await?;
+    for part in news.new.chunks(LISTING_PART_NAMES_MAX) {
+        let columns = LedgerColumns::of(part);
+        let mut values = columns.values();
+        values.push(&news.fetched_at.0);
+        link.query(&statement, &values).await?;
+    }
+    Ok(())
 }
