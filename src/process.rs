@@ -14,6 +14,7 @@ pub fn identity(clock: &SystemClock, command: String) -> Identity {
         pid,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         boot_id: boot_id(),
+        pid_namespace: pid_namespace(),
         pid_started: started(pid).unwrap_or(0),
         started_at,
         // That of the same moment, however long ago the clock was anchored.
@@ -30,7 +31,7 @@ pub fn vantage() -> Vantage {
     Vantage { now: clock.now(), frame, alive }
 }
 
-/// Whether a process lives; `None` where that cannot be known from here: another host, another boot.
+/// Whether a process lives; `None` where that cannot be known from here: another host, another container.
 pub fn alive(who: &Identity) -> Option<bool> {
     if who.host != rustix::system::uname().nodename().to_string_lossy() || who.boot_id.is_empty() {
         return None;
@@ -38,12 +39,20 @@ pub fn alive(who: &Identity) -> Option<bool> {
     if who.boot_id != boot_id() {
         return Some(false); // the same host was started anew since
     }
+    // Else two containers with one host name would each take the other for gone, and write both.
+    if !who.pid_namespace.is_empty() && who.pid_namespace != pid_namespace() {
+        return None;
+    }
     // The start time tells a process from a later one that was given the same pid.
     Some(started(who.pid).is_some_and(|started| started == who.pid_started))
 }
 
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+fn pid_namespace() -> String {
+    fs::read_link("/proc/self/ns/pid").map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Ticks from boot to the start of a process; `None` where there is none, or only its corpse (a zombie).

@@ -18,6 +18,10 @@ pub struct Identity {
     pub host: String,
     /// The kernel's id of this boot: a pid means nothing after a reboot.
     pub boot_id: String,
+    /// The kernel's name of the process ids among which that one counts: each container has its own, on one boot and
+    /// perhaps under one host name. Empty where it is not known.
+    #[serde(default)]
+    pub pid_namespace: String,
     /// When the process started, in the kernel's ticks since boot: a pid may be given out again.
     pub pid_started: u64,
     /// When the run started.

@@ -1,10 +1,13 @@
 //! Many runners on one store: one proceeds, the others say who it is.
 
+use std::process::Command;
+
 use chainfill::vendor::settings::{Settings, parse_counts, parse_throttles};
 
 use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program, Running};
 use crate::rig::simulated::Simulated;
+use crate::rig::skipped;
 
 /// Exit codes: stopped by request, another run holds the store.
 const STOPPED: i32 = 6;
@@ -27,15 +30,36 @@ fn of_two_and_of_fifty_runners_on_postgres_one_proceeds() {
     }
 }
 
+#[test]
+fn a_runner_in_a_container_with_this_hosts_name_is_not_taken_for_gone() {
+    // F-P8
+    let outer = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !Command::new(outer[0]).args(&outer[1..]).arg("true").status().is_ok_and(|status| status.success()) {
+        skipped(
+            "`unshare` is absent or may make no namespace of process ids here: containers of one name are not tried",
+        );
+        return;
+    }
+    let pg = Postgres::start();
+    for store in ["sqlite:shared.db".to_owned(), pg.database()] {
+        let desk = Desk::new();
+        let vendor = throttled();
+        let mut inside = backfill(&desk, &vendor, &store).under(&outer).spawn();
+        inside.until("the limit", || vendor.vendor().log().throttled > 0);
+        let said = backfill(&desk, &vendor, &store).ends_with(HELD).err;
+        assert!(said.contains("process 1 on host "), "its number counts among its own: {said}");
+        let status = desk.chainfill(&["status", "--json", "--store", &store]).run().out;
+        assert!(status.contains(r#""waiting""#), "{status}");
+        desk.chainfill(&["stop", "--store", &store]).ends_with(0);
+        inside.wait().expect_code(STOPPED);
+        assert_eq!(vendor.vendor().log().requests, 11);
+    }
+}
+
 /// So many are started at once: one proceeds, the others name it.
 pub fn one_of(runners: usize, desk: &Desk, store: &str) {
     // The one that proceeds meets the limit and waits: it is there until it is told to stop.
-    let vendor = Simulated::start(Settings {
-        counts: parse_counts("BTC=40").unwrap(),
-        throttles: parse_throttles("10/hour").unwrap(),
-        keeps_log: true,
-        ..Settings::default()
-    });
+    let vendor = throttled();
     let start = |_| -> Running<'_> { backfill(desk, &vendor, store).spawn() };
     let mut running: Vec<Running<'_>> = (0..runners).map(start).collect();
     let mut refused = Vec::new();
@@ -59,6 +83,16 @@ pub fn one_of(runners: usize, desk: &Desk, store: &str) {
     winner.wait().expect_code(STOPPED);
     // F-I5: the ten and the one that was refused; the other runners asked for nothing.
     assert_eq!(vendor.vendor().log().requests, 11);
+}
+
+/// Lets ten requests through an hour.
+fn throttled() -> Simulated {
+    Simulated::start(Settings {
+        counts: parse_counts("BTC=40").unwrap(),
+        throttles: parse_throttles("10/hour").unwrap(),
+        keeps_log: true,
+        ..Settings::default()
+    })
 }
 
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated, store: &str) -> Program<'a> {

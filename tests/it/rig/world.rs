@@ -287,6 +287,7 @@ pub fn settings() -> Settings {
             pid: 1,
             host: "simulated".into(),
             boot_id: "boot".into(),
+            pid_namespace: String::new(),
             pid_started: 1,
             started_at: BEGIN,
             started_boot_ms: 0,

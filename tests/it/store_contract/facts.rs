@@ -67,6 +67,7 @@ pub(super) fn identity(pid: u32) -> Identity {
         pid,
         host: "there".to_owned(),
         boot_id: "b".to_owned(),
+        pid_namespace: String::new(),
         pid_started: 999_999_999_999_999,
         started_at: T0,
         started_boot_ms: 1,
