@@ -142,6 +142,7 @@ assert.match(hostile, /<img src=x onerror|DROP TABLE|\\u\{202e\}/);
 assert.equal(await page.locator("#story img, #story script, main img").count(), 0);
 assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
 assert.ok(!(await page.content()).includes("\u202e"), "nothing turns the direction of writing");
+await tell("page", await page.content());
 await page.keyboard.press("Escape");
 
 // In every light and at every width; screenshots to be looked at.
@@ -205,6 +206,7 @@ await says(other, "sentence", "still to be fetched");
 assert.equal(await other.textContent("#verdict-word"), "Idle");
 await other.waitForTimeout(1200);
 await tell("exact", await numbers(other));
+for (const one of [page, other]) await tell("page", await one.content());
 
 assert.deepEqual(complaints, [], "the console is quiet, and nothing is asked of another host");
 await browser.close();

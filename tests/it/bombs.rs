@@ -1,6 +1,5 @@
 //! Answers that are made to fill memory, a run that is long, and a library that must not try again by itself.
 
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -140,9 +139,9 @@ fn memory_and_descriptors_stay_flat_however_long_it_runs() {
     let desk = Desk::new();
     let mut running = backfill(&desk, &vendor.base_url, "symbol").deadline_s(170).spawn();
     running.until("a third of it", || vendor.requests() > 2_700);
-    let early = (memory_kib(&running, "VmRSS"), files(&running));
+    let early = (running.memory_kib("VmRSS"), running.descriptors());
     running.until("the end of it", || vendor.requests() > 7_800);
-    let late = (memory_kib(&running, "VmRSS"), files(&running));
+    let late = (running.memory_kib("VmRSS"), running.descriptors());
     assert_eq!(running.wait().code, Some(0));
     assert!(late.0 <= early.0 + GAINED_KIB_MAX, "{early:?}, then {late:?}");
     assert!(late.1 <= early.1 + GAINED_FILES_MAX, "{early:?}, then {late:?}");
@@ -162,29 +161,18 @@ async fn a_request_is_sent_once_whatever_comes_of_it() {
 
 fn backfill<'a>(desk: &'a Desk, api_url: &str, query: &str) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--query", query, "--api-url", api_url];
-    desk.chainfill(&args).key("simulated-key")
+    desk.chainfill(&args).with_key()
 }
 
 /// The most memory that it held while it ran, and its exit code.
 fn peak(mut running: Running<'_>) -> (u64, Option<i32>) {
     let mut peak_kib = 0;
     while running.lives_for(Duration::from_millis(20)) {
-        peak_kib = peak_kib.max(memory_kib(&running, "VmHWM"));
+        peak_kib = peak_kib.max(running.memory_kib("VmHWM"));
     }
     // Where the kernel keeps no such account nothing was measured, and nothing may pass.
     assert!(peak_kib > 0 || !cfg!(target_os = "linux"), "no memory was seen: {}", running.said());
     (peak_kib, running.wait().code)
-}
-
-/// A line of the kernel's account of its memory; 0 where it is gone.
-fn memory_kib(running: &Running<'_>, line: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap_or_default();
-    let value = status.lines().find_map(|text| text.strip_prefix(line)).unwrap_or_default();
-    value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0)
-}
-
-fn files(running: &Running<'_>) -> usize {
-    std::fs::read_dir(Path::new("/proc").join(running.pid().to_string()).join("fd")).map_or(0, Iterator::count)
 }
 
 /// So many bars of an option, a day each.

@@ -9,7 +9,7 @@ mod stream;
 
 use asked::Served;
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
+use chainfill::vendor::settings::parse_counts;
 
 use crate::rig::program::{Desk, Running};
 use crate::rig::simulated::Simulated;
@@ -22,7 +22,7 @@ fn vendor(counts: &str) -> Settings {
 /// Fetches all there is.
 fn fill(desk: &Desk, vendor: &Simulated) {
     let args = ["backfill", "--quiet", "--max-rate", "none", "--api-url", &vendor.base_url];
-    desk.chainfill(&args).key(KEY_DEFAULT).run();
+    desk.chainfill(&args).with_key().run();
 }
 
 /// A program that serves, and where.

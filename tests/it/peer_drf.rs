@@ -10,7 +10,7 @@ use std::str::FromStr as _;
 use rust_decimal::Decimal;
 
 use crate::rig::archive::{Archive, reader};
-use crate::rig::drf::{Drf, KEY};
+use crate::rig::drf::Drf;
 use crate::rig::program::{Desk, Program};
 
 /// Requests that the first listing takes: the peer's options are all of one year, which might be all that a vendor
@@ -24,7 +24,7 @@ fn backfill<'a>(desk: &'a Desk, drf: &Drf) -> Program<'a> {
 
 /// The same at a pace.
 fn paced<'a>(desk: &'a Desk, drf: &Drf, max_rate: &str) -> Program<'a> {
-    desk.chainfill(&["backfill", "--max-rate", max_rate, "--api-url", &drf.base_url]).key(KEY)
+    desk.chainfill(&["backfill", "--max-rate", max_rate, "--api-url", &drf.base_url]).with_key()
 }
 
 /// Every row to the last digit and none besides, every option known, and the journal tells of each request that the

@@ -6,7 +6,7 @@ mod title;
 mod watch;
 
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts, parse_throttles};
+use chainfill::vendor::settings::{parse_counts, parse_throttles};
 
 use crate::rig::program::{Desk, Program};
 use crate::rig::simulated::Simulated;
@@ -27,5 +27,5 @@ fn vendor() -> Settings {
 
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated) -> Program<'a> {
     let args = ["backfill", "--query", "symbol", "--max-rate", "25", "--api-url", &vendor.base_url];
-    desk.chainfill(&args).key(KEY_DEFAULT)
+    desk.chainfill(&args).with_key()
 }

@@ -39,7 +39,7 @@ def read_arguments():
     p.add_argument("--page-cap", type=int, default=5000, help="most rows a page, whatever is asked for")
     p.add_argument("--throttle", metavar="N/W", action="append", default=[],
                    help="20/min, or 20/3s for a scaled window; given twice: both hold")
-    p.add_argument("--key", default=KEY)
+    p.add_argument("--key", default=os.environ.get("RIG_KEY", KEY))
     p.add_argument("--language", help="the language of the server's own words, such as de")
     p.add_argument("--gzip", action="store_true", help="compress answers where the client takes that")
     p.add_argument("--threads", type=int, default=8,

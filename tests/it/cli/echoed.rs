@@ -30,17 +30,8 @@ fn echo() -> String {
 #[test]
 fn a_key_that_the_vendor_says_back_is_neither_shown_nor_stored_nor_logged() {
     // F-I9
-    let key = "canary+0e1f/2a3b%4c=d6e7f";
+    // What it says and what it leaves is searched when the desk is cleared.
     let desk = Desk::new();
-    let ended = desk.chainfill(&["backfill", "--api-url", &echo()]).key(key).ends_with(7);
-    let said = ended.said();
+    let said = desk.chainfill(&["backfill", "--api-url", &echo()]).with_key().ends_with(7).said();
     assert!(said.contains("[the key]"), "{said}");
-    assert!(!said.contains(key), "{said}");
-    for entry in std::fs::read_dir(desk.path()).unwrap().chain(std::fs::read_dir(desk.path().join("logs")).unwrap()) {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            let bytes = std::fs::read(&path).unwrap();
-            assert!(!bytes.windows(key.len()).any(|window| window == key.as_bytes()), "{}", path.display());
-        }
-    }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chainfill::limits::SQLITE_BUSY_MS;
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::KEY_DEFAULT;
 use rusqlite::Connection;
 
 use super::start;
@@ -14,13 +13,13 @@ use crate::rig::simulated::Simulated;
 use crate::rig::world::small;
 
 fn vendor() -> Settings {
-    Settings { latency_ms: 5, key: KEY_DEFAULT.to_owned().into(), ..small("BTC=250") }
+    Settings { latency_ms: 5, ..small("BTC=250") }
 }
 
 /// A run at work, and somebody else's transaction that keeps it from writing.
 fn locked_out<'a>(desk: &'a Desk, vendor: &Simulated) -> (Running<'a>, Connection) {
     let args = ["backfill", "--max-rate", "50", "--query", "symbol", "--api-url", &vendor.base_url];
-    let mut running = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(150).spawn();
+    let mut running = desk.chainfill(&args).with_key().deadline_s(150).spawn();
     running.until("some options", || vendor.requests() > 20);
     let other = Connection::open(desk.database()).unwrap();
     other.busy_timeout(Duration::from_secs(20)).unwrap();

@@ -2,7 +2,7 @@
 
 use chainfill::limits::LEASE_MS;
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
+use chainfill::vendor::settings::parse_counts;
 
 use rustix::process::Signal;
 
@@ -28,13 +28,13 @@ fn status(desk: &Desk, store: &str) -> serde_json::Value {
 fn obeys(store: &str) {
     let (desk, vendor) = start(vendor());
     let at = ["--store", store];
-    let nobody = desk.chainfill(&["plan"]).args(&at).args(&["--api-url", &vendor.base_url]).key(KEY_DEFAULT);
+    let nobody = desk.chainfill(&["plan"]).args(&at).args(&["--api-url", &vendor.base_url]).with_key();
     nobody.ends_with(0);
     let said = desk.chainfill(&["pause"]).args(&at).ends_with(0).out;
     assert!(said.contains("no run holds the store"), "{said}");
 
     let args = ["backfill", "--max-rate", "10", "--api-url", &vendor.base_url, "--store", store];
-    let mut running = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(120).spawn();
+    let mut running = desk.chainfill(&args).with_key().deadline_s(120).spawn();
     running.until_said("[5/60] ");
     let said = desk.chainfill(&["pause"]).args(&at).ends_with(0).out;
     assert!(said.contains(&format!("process {}", running.pid())) && said.contains("is paused"), "{said}");
@@ -86,7 +86,7 @@ async fn a_run_that_ends_before_it_is_told_to_retry_leaves_that_to_the_command()
     // F-I8
     let (desk, vendor) = start(vendor());
     let fill = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
-    desk.chainfill(&fill).key(KEY_DEFAULT).run();
+    desk.chainfill(&fill).with_key().run();
     let symbol = vendor.truth().into_iter().find(|(_, bars)| !bars.is_empty()).unwrap().0;
     for args in [["retry", symbol.as_str()], ["pause", "--json"]] {
         let (store, epoch) = held_elsewhere(&desk.database(), 0).await;
@@ -106,7 +106,7 @@ async fn a_run_that_ends_before_it_is_told_to_retry_leaves_that_to_the_command()
 async fn a_run_whose_lease_ran_out_is_told_nothing() {
     // F-P3
     let (desk, vendor) = start(vendor());
-    desk.chainfill(&["plan", "--api-url", &vendor.base_url]).key(KEY_DEFAULT).ends_with(0);
+    desk.chainfill(&["plan", "--api-url", &vendor.base_url]).with_key().ends_with(0);
     let (_store, _) = held_elsewhere(&desk.database(), LEASE_MS).await;
     let said = desk.chainfill(&["stop", "--json"]).ends_with(0).out;
     assert!(said.contains(r#""done":false"#) && said.contains("no sign of life for 3"), "{said}");
@@ -117,7 +117,7 @@ fn an_order_that_a_run_did_not_take_is_not_told_as_followed() {
     // F-P6, F-I8: stopped by the system, told to pause, and killed before it could listen.
     let (desk, vendor) = start(vendor());
     let args = ["backfill", "--max-rate", "5", "--api-url", &vendor.base_url];
-    let mut running = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(120).spawn();
+    let mut running = desk.chainfill(&args).with_key().deadline_s(120).spawn();
     running.until_said("[3/60] ");
     running.signal(Signal::STOP);
     let pause = desk.chainfill(&["pause"]).spawn();

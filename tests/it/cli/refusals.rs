@@ -1,7 +1,7 @@
 //! Bad input of every kind gets one clear line and the right exit code.
 
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
+use chainfill::vendor::settings::parse_counts;
 
 use super::start;
 use crate::rig::program::Desk;
@@ -30,7 +30,7 @@ fn bad_input_is_refused_with_the_reason_before_anything_is_sent() {
         (&["status", "--store", "postgres://u:hunter2@127.0.0.1:1/x"], 8, "127.0.0.1"),
     ];
     for (args, code, words) in cases {
-        let ended = desk.chainfill(args).key(KEY_DEFAULT).ends_with(*code);
+        let ended = desk.chainfill(args).with_key().ends_with(*code);
         assert!(ended.err.contains(words), "{args:?}: {}", ended.err);
         assert!(!ended.said().contains("hunter2"), "F-U4: {}", ended.said());
     }
@@ -46,7 +46,7 @@ fn a_currency_or_an_option_that_is_not_listed_is_named_with_the_nearest_right_wo
     let (desk, vendor) =
         start(Settings { counts: parse_counts("BTC=20").unwrap(), throttles: Vec::new(), ..Settings::default() });
     let args = ["backfill", "BTX", "--api-url", &vendor.base_url];
-    let said = desk.chainfill(&args).key(KEY_DEFAULT).ends_with(2).said();
+    let said = desk.chainfill(&args).with_key().ends_with(2).said();
     assert!(said.contains("no option of BTX is listed; listed are BTC"), "{said}");
     let listed = vendor.truth().into_keys().next().unwrap();
     let near = listed.replace("BTC-", "BTC-0");
@@ -59,7 +59,7 @@ fn a_vendor_that_cannot_be_reached_ends_with_its_own_code() {
     // F-P1
     let desk = Desk::new();
     let args = ["backfill", "--api-url", "http://127.0.0.1:1/v1"];
-    let ended = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(90).ends_with(4);
+    let ended = desk.chainfill(&args).with_key().deadline_s(90).ends_with(4);
     assert!(ended.said().contains("cannot be reached"), "{}", ended.said());
 }
 
@@ -68,7 +68,7 @@ fn a_name_that_nobody_knows_ends_with_the_same_code_and_says_that_it_is_the_name
     // F-P1: no DNS. The name can never exist (RFC 6761).
     let desk = Desk::new();
     let args = ["backfill", "--api-url", "https://vendor.invalid/v1"];
-    let ended = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(90).ends_with(4);
+    let ended = desk.chainfill(&args).with_key().deadline_s(90).ends_with(4);
     assert!(ended.said().contains("cannot be reached"), "{}", ended.said());
     assert!(ended.said().contains("dns error"), "{}", ended.said());
 }

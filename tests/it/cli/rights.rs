@@ -4,7 +4,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
+use chainfill::vendor::settings::parse_counts;
 
 use super::start;
 use crate::rig::postgres::Postgres;
@@ -26,7 +26,7 @@ fn a_postgres_user_without_a_right_is_told_which_and_what_gives_it_before_anythi
     let clerks = owners.replace("postgres@", "clerk@");
     let backfill = |store: &str| {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", store];
-        desk.chainfill(&args).key(KEY_DEFAULT)
+        desk.chainfill(&args).with_key()
     };
     // The tables are still to be made.
     pg.psql(&owners, "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
@@ -35,7 +35,7 @@ fn a_postgres_user_without_a_right_is_told_which_and_what_gives_it_before_anythi
 
     // They are there, and only one right is lacking: the one that is needed last.
     let args = ["backfill", "--limit", "5", "--api-url", &vendor.base_url, "--store", &owners];
-    desk.chainfill(&args).key(KEY_DEFAULT).ends_with(0);
+    desk.chainfill(&args).with_key().ends_with(0);
     // As in a table of an older script.
     pg.psql(&owners, "ALTER TABLE cryptodatadownload_options_daily ADD COLUMN id SERIAL");
     pg.psql(&owners, "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO clerk");
@@ -72,7 +72,7 @@ fn a_file_or_a_folder_that_may_not_be_written_is_told_and_nothing_is_sent() {
     let store = format!("sqlite:{}", file.display());
     let backfill = |more: &[&str]| {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &store];
-        let program = desk.chainfill(&args).args(more).key(KEY_DEFAULT);
+        let program = desk.chainfill(&args).args(more).with_key();
         if rustix::process::getuid().is_root() { program.under(OBEYS) } else { program }
     };
     let may = |path: &std::path::Path, mode| set_permissions(path, Permissions::from_mode(mode)).unwrap();

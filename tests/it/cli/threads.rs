@@ -1,7 +1,5 @@
 //! A thread that cannot be started: where Rust panics in the real program, on any machine.
 
-use chainfill::vendor::settings::KEY_DEFAULT;
-
 use super::start;
 use crate::rig::archive::{Archive, Loss};
 use crate::rig::strace;
@@ -17,7 +15,7 @@ fn a_panic_for_want_of_a_thread_ends_the_program_loudly_and_costs_nothing() {
     for nth in 1..=3 {
         let (desk, vendor) = start(small("BTC=30"));
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
-        let backfill = || desk.chainfill(&args).key(KEY_DEFAULT);
+        let backfill = || desk.chainfill(&args).with_key();
         let inject = format!("inject=clone,clone3:error=EAGAIN:when={nth}+");
         let starved = ["strace", "-f", "-o", "/dev/null", "-e", "trace=clone,clone3", "-e", &inject];
         let ended = backfill().under(&starved).run();

@@ -144,5 +144,5 @@ fn archive<'a>(desk: &Desk, pg: Option<&'a Postgres>) -> Archive<'a> {
 /// One request at a time, so that each run makes about the same calls.
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated, archive: &Archive<'_>) -> Program<'a> {
     let args = ["backfill", "BTC", "--query", "symbol", "--max-rate", "none", "--concurrency", "1"];
-    desk.chainfill(&args).args(&["--api-url", &vendor.base_url, "--store", &archive.url()]).key("simulated-key")
+    desk.chainfill(&args).args(&["--api-url", &vendor.base_url, "--store", &archive.url()]).with_key()
 }

@@ -87,7 +87,7 @@ fn tell(archive: &Archive<'_>, desk: &Desk, rng: &mut Rng) -> (u64, u64) {
     let start = || -> Running<'_> {
         let args = ["backfill", "BTC", "--query", "symbol", "--max-rate", "none"];
         let running = desk.chainfill(&args).args(&["--api-url", &vendor.base_url, "--store", &archive.url()]);
-        running.key("simulated-key").spawn()
+        running.with_key().spawn()
     };
     let quota = u64::from(QUOTA.requests);
     let mut restarts = 0;

@@ -97,5 +97,5 @@ fn throttled() -> Simulated {
 
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated, store: &str) -> Program<'a> {
     let args = ["backfill", "BTC", "--max-rate", "none", "--query", "symbol", "--log-file", "-"];
-    desk.chainfill(&args).args(&["--api-url", &vendor.base_url, "--store", store]).key("simulated-key")
+    desk.chainfill(&args).args(&["--api-url", &vendor.base_url, "--store", store]).with_key()
 }

@@ -28,7 +28,7 @@ fn small() -> Settings {
 
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
-    desk.chainfill(&args).key("simulated-key")
+    desk.chainfill(&args).with_key()
 }
 
 #[test]

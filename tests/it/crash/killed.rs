@@ -122,5 +122,5 @@ fn fill(archive: &Archive<'_>, desk: &Desk, vendor: &Simulated, rng: &mut Rng, k
 
 fn backfill<'a>(archive: &Archive<'_>, desk: &'a Desk, vendor: &Simulated) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &archive.url()];
-    desk.chainfill(&args).key("simulated-key").deadline_s(ALONE_S_MAX)
+    desk.chainfill(&args).with_key().deadline_s(ALONE_S_MAX)
 }

@@ -41,7 +41,7 @@ impl<'a> Scene<'a> {
     fn start(&self) -> Running<'a> {
         let args = ["backfill", "BTC", "--query", "symbol", "--max-rate", "none"];
         let program = self.desk.chainfill(&args).args(&["--api-url", &self.vendor.base_url]);
-        self.clocks.over(program.args(&["--store", &self.archive.url()]).key("simulated-key")).spawn()
+        self.clocks.over(program.args(&["--store", &self.archive.url()]).with_key()).spawn()
     }
 
     /// Starts it, and waits until the refusal is in its journal.

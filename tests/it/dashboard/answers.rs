@@ -4,7 +4,6 @@ use chainfill::clock::{Clock, SystemClock};
 use chainfill::domain::run::Ending;
 use chainfill::limits::LEASE_MS;
 use chainfill::store::RunEnd;
-use chainfill::vendor::settings::KEY_DEFAULT;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -144,7 +143,7 @@ fn a_store_that_is_missing_is_said_so_and_comes_alive_by_itself() {
 fn obeys(desk: &Desk, store: &str) {
     let vendor = Simulated::start(vendor("BTC=300"));
     let args = ["backfill", "BTC", "--max-rate", "20", "--dashboard", "127.0.0.1:0", "--store", store];
-    let mut run = desk.chainfill(&args).args(&["--api-url", &vendor.base_url]).key(KEY_DEFAULT).deadline_s(120).spawn();
+    let mut run = desk.chainfill(&args).args(&["--api-url", &vendor.base_url]).with_key().deadline_s(120).spawn();
     let served = Served::by(&mut run);
     run.until_said("[5/300] ");
     let answer = served.order(r#"{"order":"pause"}"#);
@@ -202,7 +201,7 @@ fn a_run_that_died_is_a_worry_for_machines_as_well() {
     // F-P3, F-W6
     let (desk, vendor) = (Desk::new(), Simulated::start(vendor("BTC=300")));
     let args = ["backfill", "BTC", "--max-rate", "20", "--api-url", &vendor.base_url];
-    let mut run = desk.chainfill(&args).key(KEY_DEFAULT).spawn();
+    let mut run = desk.chainfill(&args).with_key().spawn();
     run.until_said("[5/300] ");
     run.kill();
     let (_program, served) = serving(&desk, &[]);

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::rig::canary;
 use crate::rig::program::Running;
 
 /// How long an answer may take.
@@ -73,6 +74,7 @@ impl Served {
         let _ = stream.write_all(request.as_bytes()); // it may be refused before its end
         let mut text = Vec::new();
         let _ = stream.read_to_end(&mut text); // a server that refuses may reset
+        canary::listen("a page of the dashboard", &text);
         let text = String::from_utf8_lossy(&text).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -83,7 +85,8 @@ impl Served {
     pub fn events(self) -> impl Iterator<Item = String> {
         let mut stream = self.connect();
         write!(stream, "GET /api/events HTTP/1.1\r\nHost: {}\r\n\r\n", self.host()).unwrap();
-        BufReader::new(stream).lines().map_while(Result::ok)
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        lines.inspect(|line| canary::listen("the stream of the dashboard", line.as_bytes()))
     }
 
     /// A connection.

@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use chainfill::vendor::Vendor;
-use chainfill::vendor::settings::KEY_DEFAULT;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Served, vendor};
 use crate::rig::archive::reader;
+use crate::rig::canary;
 use crate::rig::program::Desk;
 use crate::rig::simulated::Simulated;
 
@@ -124,7 +124,7 @@ fn the_page_keeps_its_promises_in_a_real_browser() {
     let settings = chainfill::vendor::Settings { names: Some(names), throttles, latency_ms: 5, ..vendor("BTC=1") };
     let simulated = Simulated::start(settings);
     let args = ["backfill", "ETH", "BTC", "--max-rate", "20", "--dashboard", "127.0.0.1:0", "--tz", "Asia/Hong_Kong"];
-    let run = desk.chainfill(&args).args(&["--api-url", &simulated.base_url]).key(KEY_DEFAULT).deadline_s(180);
+    let run = desk.chainfill(&args).args(&["--api-url", &simulated.base_url]).with_key().deadline_s(180);
     let mut run = Some(run.spawn());
     let beside = Served::by(run.as_mut().unwrap());
     run.as_mut().unwrap().until_said("[1/110] ");
@@ -155,6 +155,7 @@ fn the_page_keeps_its_promises_in_a_real_browser() {
                 seen += 1;
             }
             "exact" => assert_eq!(shown(&value), counted(&desk), "the page and the store"),
+            "page" => canary::listen("a page in the browser", value.as_str().unwrap().as_bytes()),
             "freeze" => run.as_ref().unwrap().signal(Signal::STOP),
             "thaw" => run.as_ref().unwrap().signal(Signal::CONT),
             "down" => drop(serving.take()),

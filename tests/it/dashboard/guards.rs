@@ -171,11 +171,11 @@ fn a_port_that_is_taken_is_one_clear_line() {
     let (_program, served) = serving(&desk, &[]);
     let at = served.host();
     for args in [vec!["serve", "--listen", &at], vec!["backfill", "--dashboard", &at]] {
-        let ended = desk.chainfill(&args).key("simulated-key").ends_with(2);
+        let ended = desk.chainfill(&args).with_key().ends_with(2);
         assert!(ended.err.contains(&at) && ended.err.contains("another program uses that port"), "{}", ended.err);
         assert!(ended.err.lines().count() <= 2, "{}", ended.err);
     }
     assert!(!desk.database().exists(), "nothing was begun");
-    let said = desk.chainfill(&["backfill", "--dashboard", "BTC"]).key("simulated-key").ends_with(2).said();
+    let said = desk.chainfill(&["backfill", "--dashboard", "BTC"]).with_key().ends_with(2).said();
     assert!(said.contains("BTC is no address") && said.contains("currencies come before it"), "{said}");
 }

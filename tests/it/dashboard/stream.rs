@@ -5,7 +5,6 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use chainfill::limits::LOOK_MS;
-use chainfill::vendor::settings::KEY_DEFAULT;
 use serde_json::Value;
 
 use super::{Served, fill, serving, vendor};
@@ -76,7 +75,7 @@ fn rate(desk: &Desk, vendor: &Simulated, clients: usize) -> f64 {
     let args = ["backfill", "BTC", "--max-rate", "100", "--dashboard", "127.0.0.1:0", "--quiet"];
     let store = format!("sqlite:{clients}.db");
     let args = [&args[..], &["--store", &store, "--api-url", &vendor.base_url]].concat();
-    let mut run = desk.chainfill(&args).key(KEY_DEFAULT).deadline_s(120).spawn();
+    let mut run = desk.chainfill(&args).with_key().deadline_s(120).spawn();
     let served = Served::by(&mut run);
     // Half of them never take a byte.
     let mut streams: Vec<TcpStream> = Vec::new();

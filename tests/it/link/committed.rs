@@ -79,7 +79,7 @@ fn tell(pg: &Postgres, seed: u64, cuts: u64) -> (Vec<(At, bool)>, Loss) {
     let (mut ended_by_a_cut, mut torn) = (0, 0);
     loop {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &store];
-        let ended = desk.chainfill(&args).key("simulated-key").deadline_s(120).run();
+        let ended = desk.chainfill(&args).with_key().deadline_s(120).run();
         torn += archive.torn();
         match ended.code {
             Some(0) => break,

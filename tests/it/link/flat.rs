@@ -19,8 +19,8 @@ fn on_postgres_memory_and_descriptors_stay_flat_however_long_it_runs() {
     let (desk, store) = (Desk::new(), pg.database());
     let args =
         ["backfill", "--max-rate", "none", "--query", "symbol", "--api-url", &vendor.base_url, "--store", &store];
-    let mut running = desk.chainfill(&args).key("simulated-key").deadline_s(170).spawn();
-    let held = |running: &Running<'_>| (running.memory_kib(), running.descriptors());
+    let mut running = desk.chainfill(&args).with_key().deadline_s(170).spawn();
+    let held = |running: &Running<'_>| (running.memory_kib("VmRSS"), running.descriptors());
     running.until("a third of it", || vendor.requests() > 1_350);
     let early = held(&running);
     running.until("the end of it", || vendor.requests() > 3_900);

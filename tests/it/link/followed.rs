@@ -50,7 +50,7 @@ fn an_answer_that_drips_is_given_up_after_a_minute_and_asked_for_again() {
     let desk = Desk::new();
     let args =
         ["backfill", "--max-rate", "none", "--concurrency", "1", "--query", "symbol", "--api-url", &vendor.base_url];
-    desk.chainfill(&args).key("simulated-key").deadline_s(120).ends_with(0);
+    desk.chainfill(&args).with_key().deadline_s(120).ends_with(0);
     let archive = Archive::Sqlite(desk.database());
     assert_eq!(archive.compare(&vendor), Loss::default());
     let attempts = archive.attempts();

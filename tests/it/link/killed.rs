@@ -55,7 +55,7 @@ fn tell(pg: &mut Postgres, rng: &mut Rng, kills: u64) -> (u64, Loss) {
     let (mut made, first) = (0, rng.u64(0..4));
     let start = || {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &url];
-        desk.chainfill(&args).key("simulated-key").deadline_s(120).spawn()
+        desk.chainfill(&args).with_key().deadline_s(120).spawn()
     };
     let mut running = start();
     while made < kills && !ends(&mut running, Duration::from_millis(rng.u64(50..500))) {

@@ -59,7 +59,7 @@ fn a_run_that_wakes_after_another_host_took_over_writes_and_sends_nothing() {
     let store = archive.url();
     let backfill = |desk, api: &str| -> Program<'_> {
         let args = ["backfill", "--max-rate", "30", "--query", "symbol", "--store", &store, "--api-url", api];
-        Desk::chainfill(desk, &args).key("simulated-key").deadline_s(150)
+        Desk::chainfill(desk, &args).with_key().deadline_s(150)
     };
     // Its lines in the journal, and those of them whose outcome is known.
     let of_first = || {

@@ -66,7 +66,7 @@ fn through_a_pooler_others_statements_and_settings_are_left_alone() {
     let vendor = Simulated::start(settings());
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &pooled];
-    let mut running = desk.chainfill(&args).key("simulated-key").deadline_s(120).spawn();
+    let mut running = desk.chainfill(&args).with_key().deadline_s(120).spawn();
     while running.lives_for(Duration::from_millis(20)) {
         let other = Desk::new();
         let status = other.chainfill(&["status", "--store", &pooled]).run();
@@ -105,7 +105,7 @@ fn cut_before_a_pooler_nothing_is_lost_or_doubled() {
     let desk = Desk::new();
     loop {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &store];
-        let ended = desk.chainfill(&args).key("simulated-key").deadline_s(120).run();
+        let ended = desk.chainfill(&args).with_key().deadline_s(120).run();
         if ended.code != Some(STORE) || !ended.err.contains("cannot be reached") {
             ended.expect_code(0);
             break;

@@ -43,7 +43,7 @@ fn overtaken(desk: &Desk, archive: &Archive<'_>) {
     let vendor = Simulated::start(settings());
     let backfill = |desk| {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &archive.url()];
-        Desk::chainfill(desk, &args).key("simulated-key").deadline_s(120)
+        Desk::chainfill(desk, &args).with_key().deadline_s(120)
     };
     let mut first = backfill(desk).spawn();
     first.until("some options", || vendor.requests() > 20);

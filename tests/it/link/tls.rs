@@ -1,5 +1,6 @@
 //! A certificate that does not hold: no key, no password and no question leaves.
 
+use crate::rig::canary;
 use crate::rig::certificate::{Certificate, Shown, make};
 use crate::rig::postgres::Postgres;
 use crate::rig::program::Desk;
@@ -32,12 +33,12 @@ fn a_vendor_whose_certificate_does_not_hold_hears_nothing() {
             scope.spawn(move || {
                 let (vendor, desk) = (Shown::start(certificate), Desk::new());
                 let url = format!("https://127.0.0.1:{}/v1", vendor.port);
-                let backfill = desk.chainfill(&["backfill", "BTC", "--api-url", &url]).key("simulated-key");
+                let backfill = desk.chainfill(&["backfill", "BTC", "--api-url", &url]).with_key();
                 let ended = backfill.env("SSL_CERT_FILE", trusted).run();
                 match fault {
                     None => {
                         ended.expect_code(KEY);
-                        assert!(vendor.heard().contains("Token simulated-key"), "a good one is believed");
+                        assert!(vendor.heard().contains(&format!("Token {}", canary::key())), "a good one is believed");
                     }
                     Some(fault) => {
                         let ended = ended.expect_code(NO_ANSWER);

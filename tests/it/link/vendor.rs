@@ -12,7 +12,7 @@ use fastrand::Rng;
 use crate::peer_drf::assert_rows;
 use crate::rig::archive::{Archive, Loss};
 use crate::rig::bout::{Bout, seed};
-use crate::rig::drf::{Drf, KEY};
+use crate::rig::drf::Drf;
 use crate::rig::program::Desk;
 use crate::rig::proxy::{Act, Course, Plain, Proxy, Side};
 use crate::rig::proxy_http::{MISCHIEFS, Meddler};
@@ -91,7 +91,7 @@ fn tell(seed: u64, times: u64) -> (BTreeMap<&'static str, u64>, Loss) {
     let archive = Archive::Sqlite(desk.database());
     loop {
         let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
-        let ended = desk.chainfill(&args).key("simulated-key").deadline_s(120).run();
+        let ended = desk.chainfill(&args).with_key().deadline_s(120).run();
         match ended.code {
             Some(0) => break,
             Some(ATTENTION) => {
@@ -115,7 +115,7 @@ fn a_real_vendor_behind_a_bad_link_is_brought_home_whole() {
     let proxy = Proxy::start(port_of(&drf.base_url), move |_| course.course());
     let desk = Desk::new();
     let url = proxy.through(&drf.base_url);
-    desk.chainfill(&["backfill", "--max-rate", "none", "--api-url", &url]).key(KEY).deadline_s(120).ends_with(0);
+    desk.chainfill(&["backfill", "--max-rate", "none", "--api-url", &url]).with_key().deadline_s(120).ends_with(0);
     println!("{:?}", meddler.made());
     assert!(meddler.made().values().sum::<u64>() > 3, "{:?}", meddler.made());
     assert_rows(&desk, &drf);
@@ -136,7 +136,7 @@ fn with_three_exchanges_in_ten_lost_every_row_comes_home() {
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
     loop {
-        let ended = desk.chainfill(&args).key("simulated-key").deadline_s(170).run();
+        let ended = desk.chainfill(&args).with_key().deadline_s(170).run();
         match ended.code {
             Some(0) => break,
             // Lost eight times in a row: one option in 15,000 is, and then somebody asks for it again.
@@ -199,7 +199,7 @@ fn a_connection_that_is_used_again_and_hangs_up_is_asked_once_and_announced() {
     });
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
-    desk.chainfill(&args).key("simulated-key").deadline_s(120).ends_with(0);
+    desk.chainfill(&args).with_key().deadline_s(120).ends_with(0);
     let archive = Archive::Sqlite(desk.database());
     let sent = archive.sent();
     let cut = cut.load(Ordering::SeqCst);
@@ -219,7 +219,7 @@ fn an_answer_that_a_black_hole_took_is_given_up_and_asked_for_again() {
     let proxy = Proxy::start(port_of(&vendor.base_url), move |_| course.course());
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
-    desk.chainfill(&args).key("simulated-key").deadline_s(170).ends_with(0);
+    desk.chainfill(&args).with_key().deadline_s(170).ends_with(0);
     assert_eq!(meddler.made().values().sum::<u64>(), 1);
     let archive = Archive::Sqlite(desk.database());
     assert_eq!(archive.compare(&vendor), Loss::default());
@@ -234,7 +234,7 @@ fn a_link_that_is_down_for_a_while_costs_nothing_but_time() {
     let proxy = Proxy::start(port_of(&vendor.base_url), |_| Box::new(Plain));
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &proxy.through(&vendor.base_url)];
-    let mut running = desk.chainfill(&args).key("simulated-key").deadline_s(120).spawn();
+    let mut running = desk.chainfill(&args).with_key().deadline_s(120).spawn();
     running.until("some options", || vendor.requests() > 30);
     proxy.down();
     let seen = vendor.requests();

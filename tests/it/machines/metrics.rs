@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chainfill::sight;
 use chainfill::store::{Lookout, Outside};
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::{KEY_DEFAULT, parse_counts};
+use chainfill::vendor::settings::parse_counts;
 use chainfill::view::metrics::{away, text};
 
 use super::texts;
@@ -42,7 +42,7 @@ async fn the_numbers_of_a_real_run_are_those_of_its_store() {
     let vendor = Simulated::start(Settings { counts, throttles: Vec::new(), ..Settings::default() });
     let desk = Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
-    desk.chainfill(&args).key(KEY_DEFAULT).ends_with(0);
+    desk.chainfill(&args).with_key().ends_with(0);
     let url = format!("sqlite:{}", desk.database().display());
     let outside: Arc<dyn Outside> = Arc::new(Lookout::new(url.parse().unwrap()));
     let from = chainfill::process::vantage();

@@ -280,7 +280,7 @@ fn each_kind_of_loss_is_seen() {
     let vendor = Simulated::start(chainfill::vendor::Settings { faults, fault_wait_s: 1, ..settings });
     let desk = super::program::Desk::new();
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url];
-    desk.chainfill(&args).key("simulated-key").ends_with(0);
+    desk.chainfill(&args).with_key().ends_with(0);
     let archive = Archive::Sqlite(desk.database());
     assert_eq!(archive.compare(&vendor), Loss::default());
     let file = Connection::open(desk.database()).unwrap();

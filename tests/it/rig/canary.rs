@@ -3,10 +3,19 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use chainfill::limits::KEY_BYTES_REDACTED_MIN;
 
 /// Where a person puts the key.
 const PUT_THERE: &str = ".env";
+
+/// The key of this test: another one each time, with characters that look otherwise in a URL.
+pub fn key() -> &'static str {
+    static KEY: LazyLock<String> =
+        LazyLock::new(|| format!("canary+{:016x}/%={:04x}", fastrand::u64(..), fastrand::u16(..)));
+    &KEY
+}
 
 /// A key and the forms in which it could leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,23 +26,53 @@ pub struct Canary {
 /// Those of all programs of this test: what several of them share, a server of PostgreSQL, is searched for each.
 static GIVEN: Mutex<Vec<Canary>> = Mutex::new(Vec::new());
 
-/// A key is given to a program.
-pub fn given(key: &str) -> Canary {
-    let canary = Canary::of(key);
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !given.contains(&canary) {
-        given.push(canary.clone());
+/// Where one of them was heard by a thread that cannot fail its test by itself.
+static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A key is given to a program. A short one is no secret, and in every number; it is not taken out of answers either.
+pub fn given(key: &str) {
+    if key.len() < KEY_BYTES_REDACTED_MIN {
+        return;
     }
-    canary
+    let canary = Canary::of(key);
+    let mut given = lock(&GIVEN);
+    if !given.contains(&canary) {
+        given.push(canary);
+    }
 }
 
-/// None of the keys that were given is in any file of that folder.
-pub fn none_in(folder: &Path) {
-    for canary in GIVEN.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        let found = canary.files_with(folder);
-        // One panic is enough where the test has failed already.
-        assert!(found.is_empty() || std::thread::panicking(), "the key is in {found:?}");
+/// Listens to what is said in a place. [`none_heard`] tells what was heard.
+pub fn listen(place: &str, bytes: &[u8]) {
+    if lock(&GIVEN).iter().any(|canary| canary.is_in(bytes)) {
+        lock(&HEARD).push(format!("{place}: {}", String::from_utf8_lossy(bytes)));
     }
+}
+
+/// None of the keys that were given was heard, and none is in any file of that folder.
+pub fn none_in(folder: &Path) {
+    let found = lock(&GIVEN).iter().flat_map(|canary| canary.files_with(folder)).collect::<Vec<_>>();
+    lock(&HEARD).extend(found);
+    none_heard();
+}
+
+/// None of the keys that were given was heard.
+pub fn none_heard() {
+    let heard: Vec<String> = lock(&HEARD).iter().take(3).cloned().collect();
+    // One panic is enough where the test has failed already.
+    assert!(heard.is_empty() || std::thread::panicking(), "the key is in {heard:?}");
+}
+
+/// What a request says to a vendor's host, but for the one header in which the key belongs.
+pub fn listen_to_request(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if !line.to_ascii_lowercase().starts_with(b"authorization: ") {
+            listen("a request beside its header", line);
+        }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Canary {

@@ -10,12 +10,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use super::canary;
 use super::clocks::Clocks;
 
-/// The key that the server takes.
-pub const KEY: &str = "rig-key-0123456789abcdef";
-
-/// A running server. It ends when this is dropped, and also when this process is killed.
+/// A running server, which takes the key of this test. It ends when this is dropped, and also when this process is killed.
 pub struct Drf {
     /// `http://127.0.0.1:PORT/v1`, for `--api-url`.
     pub base_url: String,
@@ -72,6 +70,7 @@ impl Drf {
             .arg(dir.path().join("truth.jsonl"))
             .arg("--leash")
             .arg(dir.path())
+            .env("RIG_KEY", canary::key())
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -151,5 +150,6 @@ impl Drop for Drf {
         drop(self.leash.take());
         let _ = self.server.kill();
         let _ = self.server.wait();
+        canary::none_in(self.dir.path());
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use reqwest::header::{ACCEPT, AUTHORIZATION};
 use reqwest::redirect::Policy;
 
-use super::drf::{Drf, KEY};
+use super::canary::key;
+use super::drf::Drf;
 use super::postgres::Postgres;
 
 const OPTIONS: &str = "data/ohlc/deribit/options/";
@@ -158,9 +159,9 @@ fn drf_refuses_a_missing_and_a_wrong_key_in_its_own_words() {
         (401, r#"{"detail":"Authentication credentials were not provided."}"#)
     );
     assert_eq!(get(&drf, OPTIONS, Some("wrong")).body, r#"{"detail":"Invalid token."}"#);
-    assert_eq!(get(&drf, LISTING, Some(KEY)).status, 200, "refused requests are not counted");
+    assert_eq!(get(&drf, LISTING, Some(key())).status, 200, "refused requests are not counted");
     drf.set_key("inactive");
-    let answer = get(&drf, OPTIONS, Some(KEY));
+    let answer = get(&drf, OPTIONS, Some(key()));
     assert_eq!((answer.status, answer.body.as_str()), (401, r#"{"detail":"User inactive or deleted."}"#));
     let seen: Vec<(u16, bool)> = drf.accesses().iter().map(|access| (access.status, access.key_ok)).collect();
     assert_eq!(seen, [(401, false), (401, false), (200, true), (401, false)]);
@@ -172,23 +173,23 @@ fn drf_throttles_after_n_requests_until_the_rate_is_raised_or_forgotten() {
     // F-T1, F-T6, F-T7
     let drf = Drf::start(&["--throttle", "3/100s", "--throttle", "50/day", "--threads", "1"]);
     for _ in 0..3 {
-        assert_eq!(get(&drf, LISTING, Some(KEY)).status, 200);
+        assert_eq!(get(&drf, LISTING, Some(key())).status, 200);
     }
-    let answer = get(&drf, LISTING, Some(KEY));
+    let answer = get(&drf, LISTING, Some(key()));
     let wait_s: i64 = answer.retry_after.as_deref().unwrap().parse().unwrap();
     assert!(answer.status == 429 && (70..=100).contains(&wait_s), "{} {wait_s}", answer.status);
     let said = format!(r#"{{"detail":"Request was throttled. Expected available in {wait_s} seconds."}}"#);
     assert_eq!(answer.body, said);
 
     drf.set_rate("1/100s");
-    let lowered = get(&drf, LISTING, Some(KEY));
+    let lowered = get(&drf, LISTING, Some(key()));
     assert_eq!((lowered.status, lowered.retry_after), (429, None), "a lowered N names no time");
     drf.set_rate("5/100s");
-    assert_eq!(get(&drf, LISTING, Some(KEY)).status, 200, "what was refused is not counted");
+    assert_eq!(get(&drf, LISTING, Some(key())).status, 200, "what was refused is not counted");
     drf.set_rate("1/hour");
     drf.forget();
-    assert_eq!(get(&drf, LISTING, Some(KEY)).status, 200);
-    let throttled = get(&drf, LISTING, Some(KEY)).retry_after.unwrap().parse::<i64>().unwrap();
+    assert_eq!(get(&drf, LISTING, Some(key())).status, 200);
+    let throttled = get(&drf, LISTING, Some(key())).retry_after.unwrap().parse::<i64>().unwrap();
     assert!((3570..=3600).contains(&throttled), "{throttled}");
 
     let log = drf.accesses();
@@ -201,12 +202,12 @@ fn drf_throttles_after_n_requests_until_the_rate_is_raised_or_forgotten() {
 fn drf_answers_one_option_a_request_with_its_truth() {
     let drf = Drf::start(&["--options", "80", "--expiries", "8"]);
     let truth = drf.truth();
-    let listed = result_of(&get(&drf, &format!("{LISTING}?year=1999"), Some(KEY)));
+    let listed = result_of(&get(&drf, &format!("{LISTING}?year=1999"), Some(key())));
     assert_eq!(listed.len(), 80, "the face of 2025 ignores `year`");
     let (full, empty): (Vec<_>, Vec<_>) = truth.iter().partition(|(_, bars)| !bars.is_empty());
     assert!(!empty.is_empty() && full.len() > 70, "{} of 80 hold bars", full.len());
     let (symbol, bars) = full[0];
-    let rows = result_of(&get(&drf, &format!("{OPTIONS}?symbol={symbol}"), Some(KEY)));
+    let rows = result_of(&get(&drf, &format!("{OPTIONS}?symbol={symbol}"), Some(key())));
     assert_eq!(rows.len(), bars.len());
     let text = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().to_owned();
     for (row, bar) in rows.iter().rev().zip(bars) {
@@ -220,13 +221,13 @@ fn drf_answers_one_option_a_request_with_its_truth() {
         );
         assert_eq!(row["volume"].to_string(), bar.6);
     }
-    let nothing = get(&drf, &format!("{OPTIONS}?symbol={}", empty[0].0), Some(KEY));
+    let nothing = get(&drf, &format!("{OPTIONS}?symbol={}", empty[0].0), Some(key()));
     assert_eq!((nothing.status, nothing.body.as_str()), (200, r#"{"result":[]}"#));
-    let unknown = get(&drf, &format!("{OPTIONS}?symbol=BTC-PERPETUAL"), Some(KEY));
+    let unknown = get(&drf, &format!("{OPTIONS}?symbol=BTC-PERPETUAL"), Some(key()));
     assert_eq!((unknown.status, unknown.body.as_str()), (400, r#"{"result":"Unable to pull data"}"#));
-    let default = result_of(&get(&drf, &format!("{OPTIONS}?currency=ETH&expiry=1JAN24"), Some(KEY)));
+    let default = result_of(&get(&drf, &format!("{OPTIONS}?currency=ETH&expiry=1JAN24"), Some(key())));
     assert!(default.iter().all(|row| row["symbol"] == listed[0]), "it ignores what it does not know");
-    let slashless = get(&drf, OPTIONS.trim_end_matches('/'), Some(KEY));
+    let slashless = get(&drf, OPTIONS.trim_end_matches('/'), Some(key()));
     assert_eq!((slashless.status, slashless.location.as_deref()), (301, Some("/v1/data/ohlc/deribit/options/")));
 }
 
@@ -244,16 +245,16 @@ fn drf_answers_a_whole_expiry_in_pages() {
         "100",
         "--listing-by-year",
     ]);
-    assert_eq!(get(&drf, LISTING, Some(KEY)).status, 400);
-    assert_eq!(result_of(&get(&drf, &format!("{LISTING}?year=2024"), Some(KEY))).len(), 60);
-    assert_eq!(result_of(&get(&drf, &format!("{LISTING}?year=2023"), Some(KEY))).len(), 0);
+    assert_eq!(get(&drf, LISTING, Some(key())).status, 400);
+    assert_eq!(result_of(&get(&drf, &format!("{LISTING}?year=2024"), Some(key()))).len(), 60);
+    assert_eq!(result_of(&get(&drf, &format!("{LISTING}?year=2023"), Some(key()))).len(), 0);
     let truth = drf.truth();
     let bars_of_btc: usize =
         truth.iter().filter(|(name, _)| name.starts_with("BTC-28JUN24")).map(|(_, bars)| bars.len()).sum();
     let (mut rows, mut offset) = (0, Some(0));
     while let Some(at) = offset {
         let path = format!("{OPTIONS}?currency=BTC&expiry=28JUN24&limit=5000&offset={at}");
-        let answer = get(&drf, &path, Some(KEY));
+        let answer = get(&drf, &path, Some(key()));
         rows += result_of(&answer).len();
         let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         offset = body["pagination"]["next_offset"].as_u64();
@@ -268,8 +269,8 @@ fn drf_speaks_another_language() {
     // F-T5
     let drf = Drf::start(&["--language", "de", "--throttle", "1/min", "--gzip", "--public-listing"]);
     assert_eq!(get(&drf, LISTING, None).status, 200);
-    assert_eq!(get(&drf, OPTIONS, Some(KEY)).status, 200);
-    let throttled = get(&drf, OPTIONS, Some(KEY));
+    assert_eq!(get(&drf, OPTIONS, Some(key())).status, 200);
+    let throttled = get(&drf, OPTIONS, Some(key()));
     assert_eq!(throttled.status, 429);
     assert!(throttled.body.contains("gedrosselt") && throttled.retry_after.is_some(), "{}", throttled.body);
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::canary;
+
 /// How long what is expected may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -58,6 +60,7 @@ impl Postbox {
                     return;
                 }
                 let Some(letter) = stream.as_ref().ok().and_then(read) else { continue };
+                canary::listen("a letter beside its header", letter.beside_key().as_bytes());
                 let mut kept = kept.lock().unwrap();
                 let number = kept.len();
                 kept.push(letter.clone());
@@ -99,6 +102,12 @@ impl Letter {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(its, _)| its == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All of it but the one header in which the key belongs, where this is a vendor's.
+    fn beside_key(&self) -> String {
+        let others: Vec<_> = self.headers.iter().filter(|(name, _)| name != "authorization").collect();
+        format!("{} {others:?} {}", self.path, self.body)
     }
 
     /// The body as JSON.

@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chainfill::limits::KEY_BYTES_REDACTED_MIN;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::canary::{self, Canary};
+use super::canary;
 use super::home::Home;
 
 /// How long a program may take unless a test says otherwise.
@@ -26,8 +25,6 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct Desk {
     home: RefCell<Home>,
     path: PathBuf,
-    /// The keys that programs were given here: they must be found nowhere (I9).
-    canaries: RefCell<Vec<Canary>>,
 }
 
 /// A program that is about to be started.
@@ -67,7 +64,7 @@ impl Desk {
     pub fn new() -> Desk {
         let home = Home::new("chainfill-it-");
         let path = home.path().to_owned();
-        Desk { home: RefCell::new(home), path, canaries: RefCell::default() }
+        Desk { home: RefCell::new(home), path }
     }
 
     /// Where it is.
@@ -85,6 +82,13 @@ impl Desk {
         self.home.borrow_mut().guard(pid);
     }
 
+    /// Writes the key of this test to where a person puts it, for programs that a shell starts.
+    pub fn put_key(&self) {
+        canary::given(canary::key());
+        let line = format!("CRYPTODATADOWNLOAD_API_KEY={}\n", canary::key());
+        std::fs::write(self.path.join(".env"), line).expect("a file");
+    }
+
     /// The program with these arguments.
     pub fn chainfill<S: AsRef<OsStr>>(&self, args: &[S]) -> Program<'_> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chainfill"));
@@ -99,21 +103,10 @@ impl Desk {
     }
 }
 
-impl Desk {
-    fn hears_no_key(&self, place: &str, bytes: &[u8]) {
-        let sings = self.canaries.borrow().iter().any(|canary| canary.is_in(bytes));
-        // One panic is enough where the test has failed already.
-        assert!(!sings || std::thread::panicking(), "the key is in {place}: {}", String::from_utf8_lossy(bytes));
-    }
-}
-
 impl Drop for Desk {
-    /// Nor is it in any file that was left: stores, logs, what is beside them.
+    /// No key was said, nor is one in any file that was left: stores, logs, what is beside them (I9).
     fn drop(&mut self) {
-        for canary in self.canaries.borrow().iter() {
-            let found = canary.files_with(&self.path);
-            assert!(found.is_empty() || std::thread::panicking(), "the key is in {found:?}");
-        }
+        canary::none_in(&self.path);
     }
 }
 
@@ -130,16 +123,14 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// The key, where it belongs.
+    /// The key of this test, which its vendor takes, where it belongs.
+    pub fn with_key(self) -> Program<'a> {
+        self.key(canary::key())
+    }
+
+    /// Another key.
     pub fn key(self, key: &str) -> Program<'a> {
-        // A short one is no secret, and in every number; it is not taken out of answers either.
-        if key.len() >= KEY_BYTES_REDACTED_MIN {
-            let mut canaries = self.desk.canaries.borrow_mut();
-            let canary = canary::given(key);
-            if !canaries.contains(&canary) {
-                canaries.push(canary);
-            }
-        }
+        canary::given(key);
         self.env("CRYPTODATADOWNLOAD_API_KEY", key)
     }
 
@@ -172,7 +163,7 @@ impl<'a> Program<'a> {
         let mut child = self.command.spawn().expect("the program starts");
         self.desk.home.borrow_mut().guard(Some(child.id()));
         let cmdline = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
-        self.desk.hears_no_key("its command line", &cmdline);
+        canary::listen("its command line", &cmdline);
         let (out, err) = (Arc::default(), Arc::default());
         let readers = vec![
             read(child.stdout.take().expect("a pipe"), self.lines, Arc::clone(&out)),
@@ -212,10 +203,10 @@ impl Running<'_> {
         self.child.id()
     }
 
-    /// Memory that it holds now, KiB, by the kernel's account; 0 where it is gone.
-    pub fn memory_kib(&self) -> u64 {
+    /// Memory that it holds now (`VmRSS`) or held at the most (`VmHWM`), KiB, by the kernel's account; 0 where it is gone.
+    pub fn memory_kib(&self, account: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let value = status.lines().find_map(|line| line.strip_prefix(account)).unwrap_or_default();
         value.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0)
     }
 
@@ -303,7 +294,7 @@ impl Running<'_> {
         }
         let said =
             [self.out.lock().expect("a buffer").as_slice(), self.err.lock().expect("a buffer").as_slice()].concat();
-        self.desk.hears_no_key("what it said", &said);
+        canary::listen("what it said", &said);
         status
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
 
+use super::canary;
 use super::proxy::{Act, Course, Side};
 
 /// Where it is cut.
@@ -57,6 +58,8 @@ pub struct Wire {
     /// Whether the transaction writes a batch, and whether its COMMIT has passed.
     is_batch: bool,
     is_over: bool,
+    /// Decided already, though perhaps not done: what the other side says meanwhile goes nowhere.
+    is_cut: bool,
 }
 
 /// How many messages a cut at a message may be away: a run's start has fewer, and some commits after it.
@@ -88,6 +91,7 @@ impl Scissors {
             armed: None,
             is_batch: false,
             is_over: false,
+            is_cut: false,
         })
     }
 
@@ -149,20 +153,22 @@ impl Cutter {
 
 impl Course for Wire {
     fn next(&mut self, from: Side, bytes: &[u8]) -> Vec<Act> {
+        if self.is_cut {
+            return Vec::new();
+        }
         let mut buffer = std::mem::take(if from == Side::Program { &mut self.out } else { &mut self.back });
         buffer.extend_from_slice(bytes);
         let (mut passed, mut acts) = (0, Vec::new());
         while let Some(length) = self.length(from, &buffer[passed..]) {
             let message = &buffer[passed..passed + length];
+            canary::listen("a message to PostgreSQL or from it", message);
             if let Some(cut) = self.meets(from, message) {
-                self.scissors.lock().made(cut, self.is_batch);
-                acts.push(cut.how());
+                self.cut(cut, &mut acts);
                 break;
             }
             passed += length;
             if let Some((cut, _, _)) = self.armed.take_if(|(_, _, kind)| *kind == AT_ONCE) {
-                self.scissors.lock().made(cut, self.is_batch);
-                acts.push(cut.how());
+                self.cut(cut, &mut acts);
                 break;
             }
         }
@@ -179,6 +185,12 @@ impl Course for Wire {
 const AT_ONCE: u8 = 0;
 
 impl Wire {
+    fn cut(&mut self, cut: Cut, acts: &mut Vec<Act>) {
+        self.is_cut = true;
+        self.scissors.lock().made(cut, self.is_batch);
+        acts.push(cut.how());
+    }
+
     /// Bytes of the first message, where it is whole. The program's first one has no kind before its length.
     fn length(&mut self, from: Side, bytes: &[u8]) -> Option<usize> {
         let starts = from == Side::Program && !self.is_started;

@@ -14,6 +14,7 @@ use chainfill::vendor::server::Server;
 use chainfill::vendor::settings::Settings;
 use tokio::sync::oneshot;
 
+use super::canary;
 use super::table::{Row, row_of};
 
 /// A vendor that listens. It ends when this is dropped.
@@ -26,7 +27,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// Starts one on a free port.
+    /// Starts one on a free port. It takes the key of this test.
     pub fn start(settings: Settings) -> Simulated {
         let clock = SystemClock::start();
         Simulated::start_at(settings, move || clock.now())
@@ -34,6 +35,7 @@ impl Simulated {
 
     /// Starts one in a world with that time.
     pub fn start_at(settings: Settings, now: impl Fn() -> Moment + Send + Sync + 'static) -> Simulated {
+        let settings = Settings { key: canary::key().into(), ..settings };
         let vendor = Arc::new(Mutex::new(Vendor::new(settings)));
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
@@ -108,6 +110,10 @@ impl Drop for Simulated {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        for access in self.vendor().log().kept() {
+            canary::listen("the URL of a request", access.path.as_bytes());
+        }
+        canary::none_heard();
     }
 }
 

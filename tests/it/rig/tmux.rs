@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::canary;
 use super::home::Home;
 
 /// How long a screen may take to show what is waited for.
@@ -107,6 +108,7 @@ impl Tmux {
         command.env("HOME", self.home.path()).env("LANG", "C.UTF-8").env("TERM", "xterm-256color");
         let done = command.output().expect("tmux is missing: scripts/prepare installs it");
         assert!(done.status.success(), "tmux {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        canary::listen("a screen or a title", &done.stdout);
         String::from_utf8_lossy(&done.stdout).into_owned()
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chainfill::vendor::Settings;
-use chainfill::vendor::settings::KEY_DEFAULT;
 
 use super::CHAINFILL;
 use crate::rig::archive::{Archive, Loss};
@@ -17,13 +16,14 @@ use crate::rig::world::small;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn vendor() -> Simulated {
-    Simulated::start(Settings { latency_ms: 5, key: KEY_DEFAULT.to_owned().into(), ..small("BTC=150") })
+    Simulated::start(Settings { latency_ms: 5, ..small("BTC=150") })
 }
 
 /// Starts a run in the terminal, which writes its exit code into a file. Comes back when it is at work.
 fn begin(desk: &Desk, tmux: &Tmux, vendor: &Simulated) -> u32 {
+    desk.put_key();
     tmux.enter(&format!(
-        "sh -c 'echo $$ >run.pid; CRYPTODATADOWNLOAD_API_KEY={KEY_DEFAULT} exec {CHAINFILL} backfill --query symbol \
+        "sh -c 'echo $$ >run.pid; exec {CHAINFILL} backfill --query symbol \
          --max-rate 40 --api-url {} BTC'; echo $? >code; echo ended $(cat code)",
         vendor.base_url
     ));

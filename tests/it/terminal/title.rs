@@ -1,7 +1,5 @@
 //! The live view and the terminal's title.
 
-use chainfill::vendor::settings::KEY_DEFAULT;
-
 use super::{CHAINFILL, vendor};
 use crate::rig::program::Desk;
 use crate::rig::simulated::Simulated;
@@ -11,12 +9,13 @@ use crate::rig::tmux::Tmux;
 fn the_title_counts_down_and_is_given_back() {
     // F-U5
     let (desk, vendor) = (Desk::new(), Simulated::start(vendor()));
+    desk.put_key();
     let tmux = Tmux::start(desk.path(), 100, 30);
     tmux.enter("printf '\\033]2;mine\\007'; clear");
     tmux.until_titled("its own title", |title| title == "mine");
     // A closed terminal ends no backfill: where this test is killed, somebody must.
     let run = format!(
-        "sh -c 'echo $$ >run.pid; CRYPTODATADOWNLOAD_API_KEY={KEY_DEFAULT} exec {CHAINFILL} backfill --query symbol \
+        "sh -c 'echo $$ >run.pid; exec {CHAINFILL} backfill --query symbol \
          --max-rate none --api-url {} ETH'; echo ended $?",
         vendor.base_url
     );

@@ -14,7 +14,7 @@ use crate::rig::world::small;
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated, volume: &Volume, log: &str) -> Program<'a> {
     let log = volume.path().join(log).display().to_string();
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--log-file", &log];
-    desk.chainfill(&args).key("simulated-key").under(&volume.inside(desk.path()))
+    desk.chainfill(&args).with_key().under(&volume.inside(desk.path()))
 }
 
 #[test]

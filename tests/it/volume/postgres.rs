@@ -21,7 +21,7 @@ const AWAY: &str = "The store cannot be reached: ";
 
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated, url: &str) -> Program<'a> {
     let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", url];
-    desk.chainfill(&args).key("simulated-key").deadline_s(120)
+    desk.chainfill(&args).with_key().deadline_s(120)
 }
 
 #[test]

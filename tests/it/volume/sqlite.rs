@@ -48,7 +48,7 @@ impl Scene {
 
     /// The program in that folder.
     fn program(&self, args: &[&str]) -> Program<'_> {
-        let program = self.desk.chainfill(args).key("simulated-key").deadline_s(120);
+        let program = self.desk.chainfill(args).with_key().deadline_s(120);
         program.under(&self.volume.inside(self.volume.path()))
     }
 
