@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::clock::{Clock, SystemClock};
 use crate::domain::run::{Frame, Identity};
 use crate::domain::vantage::Vantage;
@@ -14,6 +16,7 @@ pub fn identity(clock: &SystemClock, command: String) -> Identity {
         pid,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         boot_id: boot_id(),
+        machine: machine(),
         pid_namespace: pid_namespace(),
         pid_started: started(pid).unwrap_or(0),
         started_at,
@@ -37,9 +40,10 @@ pub fn alive(who: &Identity) -> Option<bool> {
         return None;
     }
     if who.boot_id != boot_id() {
-        return Some(false); // the same host was started anew since
+        // It was started anew since, or it is another machine of the same name, where the process may be at work.
+        return (!who.machine.is_empty() && who.machine == machine()).then_some(false);
     }
-    // Else two containers with one host name would each take the other for gone, and write both.
+    // Two containers of one host name would else each take the other for gone, and both would write.
     if !who.pid_namespace.is_empty() && who.pid_namespace != pid_namespace() {
         return None;
     }
@@ -49,6 +53,17 @@ pub fn alive(who: &Identity) -> Option<bool> {
 
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// The machine's id, hashed: as it stands it is not for the eyes of whoever reads the store.
+fn machine() -> String {
+    let Ok(id) = fs::read_to_string("/etc/machine-id") else { return String::new() };
+    let id = id.trim();
+    if id.is_empty() {
+        return String::new(); // a container's, most often
+    }
+    let hash = Sha256::digest(format!("chainfill {id}"));
+    hash.first_chunk().map_or_else(String::new, |bytes| format!("{:016x}", u64::from_be_bytes(*bytes)))
 }
 
 fn pid_namespace() -> String {
@@ -62,4 +77,34 @@ fn started(pid: u32) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     if matches!(state, "Z" | "X") { None } else { fields.nth(18)?.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_to_be_gone_only_where_it_would_be_seen() {
+        // F-P8, F-C3
+        let me = identity(&SystemClock::start(), String::new());
+        let other = |change: fn(&mut Identity)| {
+            let mut other = me.clone();
+            change(&mut other);
+            alive(&other)
+        };
+        assert_eq!(alive(&me), Some(true));
+        assert_eq!(other(|other| other.pid_started += 1), Some(false), "its number was given to another");
+        assert_eq!(other(|other| other.host.push('x')), None);
+        assert_eq!(other(|other| other.pid_namespace.push('x')), None, "another container's");
+        assert_eq!(other(|other| other.pid_namespace.clear()), Some(true), "an older version did not say");
+        let reboot = |other: &mut Identity| other.boot_id.push('x');
+        let rebooted = if me.machine.is_empty() { None } else { Some(false) };
+        assert_eq!(other(reboot), rebooted);
+        for machine in ["x", ""] {
+            let mut other = me.clone();
+            reboot(&mut other);
+            other.machine = machine.to_owned();
+            assert_eq!(alive(&other), None, "another machine of this name, perhaps");
+        }
+    }
 }

@@ -219,6 +219,7 @@ mod tests {
             pid: 1,
             host: "nas".to_owned(),
             boot_id: String::new(),
+            machine: String::new(),
             pid_namespace: String::new(),
             pid_started: 0,
             started_at: Moment(0),

@@ -16,10 +16,10 @@ use crate::domain::run::Identity;
 use crate::engine::feed::Feed;
 use crate::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
 use crate::http::Http;
-use crate::limits::EMPTY_DAYS_DEFAULT;
+use crate::limits::{EMPTY_DAYS_DEFAULT, LEASE_LOOK_MS, LEASE_MS, SECOND_MS};
 use crate::process;
 use crate::source::cryptodatadownload::CryptoDataDownload;
-use crate::store::{Claim, Store};
+use crate::store::{Claim, Epoch, Holder, Store, StoreError};
 
 /// How long a run that was asked to end may take before it is ended all the same (P4).
 const END_S_MAX: u64 = 5;
@@ -61,12 +61,42 @@ pub(super) async fn conduct(conduct: Conduct, clock: SystemClock) -> Result<Repo
     let transport = Http::new(&api_url, key.as_ref(), settings.pace.concurrency as usize)?;
     let glance = store.glance(clock.now()).await?;
     settings.store_bytes = glance.bytes;
-    let claim = Claim { identity: settings.identity.clone(), now: clock.now(), alive: process::alive };
-    let epoch = store.begin(&claim).await?;
+    let epoch = begin(&*store, &settings.identity, &clock).await?;
     let ports =
         Ports { store, transport: Arc::new(transport), source: Arc::new(CryptoDataDownload), clock: Arc::new(clock) };
     let stop = listen()?;
     Ok(run(ports, settings, epoch, Feed::new(views), stop).await?)
+}
+
+/// Takes the lease. A holder that cannot be seen from here, on another machine or in another container, is gone where it
+/// gives no sign of life until its lease is over. That is waited for, half a minute at the most: a container that was killed
+/// and is started anew need not fail. A holder that gives one is at work.
+async fn begin(store: &dyn Store, identity: &Identity, clock: &SystemClock) -> Result<Epoch, StoreError> {
+    // A lease that is not over by then was begun at a time that has not been yet: whose it is a person must decide.
+    let until = clock.now() + LEASE_MS + 2 * LEASE_LOOK_MS.cast_signed();
+    let mut seen: Option<Holder> = None;
+    loop {
+        let claim = Claim { identity: identity.clone(), now: clock.now(), alive: process::alive };
+        let holder = match store.begin(&claim).await {
+            Err(StoreError::Held(holder)) => *holder,
+            result => return result,
+        };
+        let has_beaten =
+            seen.as_ref().is_some_and(|seen| seen.epoch != holder.epoch || holder.beat.is_newer_than(seen.beat));
+        if has_beaten || process::alive(&holder.identity).is_some() || claim.now > until {
+            return Err(StoreError::Held(Box::new(holder)));
+        }
+        if seen.is_none() {
+            let Identity { pid, host, .. } = &holder.identity;
+            screen::note(&format!(
+                "process {pid} on host {host} held the store last, and cannot be seen from here: it is looked for a sign of \
+                 life, for {} s at the most",
+                LEASE_MS / SECOND_MS
+            ));
+        }
+        seen = Some(holder);
+        tokio::time::sleep(Duration::from_millis(LEASE_LOOK_MS)).await;
+    }
 }
 
 /// Turns the first SIGINT or SIGTERM into an order to end, and the second into the end. A closed terminal

@@ -18,6 +18,9 @@ pub struct Identity {
     pub host: String,
     /// The kernel's id of this boot: a pid means nothing after a reboot.
     pub boot_id: String,
+    /// Which machine, where several have one name; empty where it is not known.
+    #[serde(default)]
+    pub machine: String,
     /// The kernel's name of the process ids among which that one counts: each container has its own, on one boot and
     /// perhaps under one host name. Empty where it is not known.
     #[serde(default)]
@@ -71,11 +74,11 @@ pub enum Claimed {
 }
 
 /// One writer (I7). `beat_age_ms`: time since the holder's last sign of life, by the store's clock. `alive`:
-/// whether its process lives, where that can be known, that is on the same boot of the same host.
+/// whether its process lives, where that can be seen: not on another machine, and not in another container.
 pub fn claim(held: bool, beat_age_ms: i64, alive: Option<bool>) -> Claimed {
     match (held, alive) {
         (false, _) => Claimed::Free,
-        // A live process may be stopped or starved for long and still come back: on its own host it keeps the store.
+        // A live process may be stopped or starved for long and still come back: where it is seen it keeps the store.
         (true, Some(true)) => Claimed::Held(LEASE_MS),
         (true, Some(false)) => Claimed::TakenOver,
         (true, None) if beat_age_ms >= LEASE_MS => Claimed::TakenOver,

@@ -50,6 +50,15 @@ impl Beat {
         };
         age_ms.max(0)
     }
+
+    /// Whether it is another one than an earlier look at the same run saw.
+    pub fn is_newer_than(self, seen: Beat) -> bool {
+        match (seen, self) {
+            (Beat::Ago(seen_ms), Beat::Ago(ms)) => ms < seen_ms,
+            (Beat::At(seen), Beat::At(at)) => at > seen,
+            _ => true,
+        }
+    }
 }
 
 impl Shifts {
@@ -78,6 +87,14 @@ mod tests {
         assert_eq!(from(500).shift_ms(&frame("this boot", 3_600_500)), -3_600_000);
         assert_eq!(from(503).shift_ms(&frame("this boot", 500)), 0, "clocks that are read one after the other");
         assert_eq!(from(3_600_500).shift_ms(&frame("another boot", 500)), 0);
+    }
+
+    #[test]
+    fn a_beat_is_new_where_it_is_not_the_one_that_was_seen_grown_older() {
+        // F-P8
+        let [earlier, later] = [Beat::At(Moment(1)), Beat::At(Moment(2))];
+        assert!(later.is_newer_than(earlier) && !earlier.is_newer_than(earlier));
+        assert!(Beat::Ago(10).is_newer_than(Beat::Ago(4_000)) && !Beat::Ago(5_000).is_newer_than(Beat::Ago(4_000)));
     }
 
     #[test]

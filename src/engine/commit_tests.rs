@@ -72,6 +72,7 @@ async fn stage(options: usize) -> Stage {
         pid: 1,
         host: "here".into(),
         boot_id: "boot".into(),
+        machine: String::new(),
         pid_namespace: String::new(),
         pid_started: 1,
         started_at: T0,

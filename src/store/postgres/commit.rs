@@ -150,7 +150,9 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
     }
     let reads = [(&lines_of, &names), (&bars_of, &with_bars)];
     if listing.is_none() && !names.is_empty() {
-        reads.iter().for_each(|(read, names)| pipeline.add(read, vec![*names]));
+        for (read, names) in &reads {
+            pipeline.add(read, vec![*names]);
+        }
     }
     let mut answers = pipeline.run().await?;
     if answers.nth(1).is_none_or(|beaten| beaten.is_empty()) {
@@ -159,13 +161,17 @@ async fn look(link: &mut Link, epoch: Epoch, batch: &Batch, symbols: &[Symbol]) 
     drop(listing);
     if let Some(news) = &batch.listing {
         listing::add_new(link, news).await?;
-        let mut pipeline = link.pipeline();
-        reads.iter().for_each(|(read, names)| pipeline.add(read, vec![*names]));
-        answers = pipeline.run().await?;
     }
     let mut fold = Fold::default();
     if names.is_empty() {
         return Ok(fold);
+    }
+    if batch.listing.is_some() {
+        let mut pipeline = link.pipeline();
+        for (read, names) in &reads {
+            pipeline.add(read, vec![*names]);
+        }
+        answers = pipeline.run().await?;
     }
     let (bar_rows, line_rows) = (answers.next_back().unwrap_or_default(), answers.next_back().unwrap_or_default());
     let mut lines = Lines::default();

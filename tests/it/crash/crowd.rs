@@ -42,15 +42,17 @@ fn a_runner_in_a_container_with_this_hosts_name_is_not_taken_for_gone() {
     }
     let pg = Postgres::start();
     for store in ["sqlite:shared.db".to_owned(), pg.database()] {
-        let desk = Desk::new();
+        let (desk, beside) = (Desk::new(), Desk::new());
+        let store = store.replace("sqlite:", &format!("sqlite:{}/", desk.path().display()));
         let vendor = throttled();
         let mut inside = backfill(&desk, &vendor, &store).under(&outer).spawn();
-        inside.until("the limit", || vendor.vendor().log().throttled > 0);
-        let said = backfill(&desk, &vendor, &store).ends_with(HELD).err;
+        inside.until_said("Must wait");
+        let said = backfill(&beside, &vendor, &store).ends_with(HELD).err;
         assert!(said.contains("process 1 on host "), "its number counts among its own: {said}");
-        let status = desk.chainfill(&["status", "--json", "--store", &store]).run().out;
-        assert!(status.contains(r#""waiting""#), "{status}");
-        desk.chainfill(&["stop", "--store", &store]).ends_with(0);
+        let status: serde_json::Value =
+            serde_json::from_str(&beside.chainfill(&["status", "--json", "--store", &store]).ends_with(0).out).unwrap();
+        assert_eq!(status["verdict"]["health"], "fine", "{status}");
+        beside.chainfill(&["stop", "--store", &store]).ends_with(0);
         inside.wait().expect_code(STOPPED);
         assert_eq!(vendor.vendor().log().requests, 11);
     }

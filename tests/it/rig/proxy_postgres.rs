@@ -49,7 +49,7 @@ pub struct Scissors(Arc<Mutex<Cutter>>);
 /// One connection.
 pub struct Wire {
     scissors: Scissors,
-    is_started: bool,
+    stage: Stage,
     out: Vec<u8>,
     back: Vec<u8>,
     statements: HashMap<Vec<u8>, Vec<u8>>,
@@ -58,8 +58,14 @@ pub struct Wire {
     /// Whether the transaction writes a batch, and whether its COMMIT has passed.
     is_batch: bool,
     is_over: bool,
-    /// Decided already, though perhaps not done: what the other side says meanwhile goes nowhere.
-    is_cut: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    New,
+    Started,
+    /// Decided, though perhaps not done: what the other side says meanwhile goes nowhere.
+    Cut,
 }
 
 /// How many messages a cut at a message may be away: a run's start has fewer, and some commits after it.
@@ -84,14 +90,13 @@ impl Scissors {
     pub fn course(&self) -> Box<dyn Course> {
         Box::new(Wire {
             scissors: self.clone(),
-            is_started: false,
+            stage: Stage::New,
             out: Vec::new(),
             back: Vec::new(),
             statements: HashMap::new(),
             armed: None,
             is_batch: false,
             is_over: false,
-            is_cut: false,
         })
     }
 
@@ -153,7 +158,7 @@ impl Cutter {
 
 impl Course for Wire {
     fn next(&mut self, from: Side, bytes: &[u8]) -> Vec<Act> {
-        if self.is_cut {
+        if self.stage == Stage::Cut {
             return Vec::new();
         }
         let mut buffer = std::mem::take(if from == Side::Program { &mut self.out } else { &mut self.back });
@@ -186,14 +191,14 @@ const AT_ONCE: u8 = 0;
 
 impl Wire {
     fn cut(&mut self, cut: Cut, acts: &mut Vec<Act>) {
-        self.is_cut = true;
+        self.stage = Stage::Cut;
         self.scissors.lock().made(cut, self.is_batch);
         acts.push(cut.how());
     }
 
     /// Bytes of the first message, where it is whole. The program's first one has no kind before its length.
     fn length(&mut self, from: Side, bytes: &[u8]) -> Option<usize> {
-        let starts = from == Side::Program && !self.is_started;
+        let starts = from == Side::Program && self.stage == Stage::New;
         let at = usize::from(!starts);
         let length: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
         let length = at + u32::from_be_bytes(length) as usize;
@@ -202,8 +207,8 @@ impl Wire {
 
     /// Looks at a message. Where the cut comes before it, which.
     fn meets(&mut self, from: Side, message: &[u8]) -> Option<Cut> {
-        if from == Side::Program && !self.is_started {
-            self.is_started = true;
+        if from == Side::Program && self.stage == Stage::New {
+            self.stage = Stage::Started;
             return None;
         }
         let (kind, body) = (message[0], &message[5..]);

@@ -287,6 +287,7 @@ pub fn settings() -> Settings {
             pid: 1,
             host: "simulated".into(),
             boot_id: "boot".into(),
+            machine: String::new(),
             pid_namespace: String::new(),
             pid_started: 1,
             started_at: BEGIN,

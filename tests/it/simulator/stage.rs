@@ -269,6 +269,7 @@ impl<'a> Stage<'a> {
         Identity {
             pid: u32::try_from(self.runs).unwrap(),
             boot_id: format!("boot {}", self.boot),
+            machine: String::new(),
             pid_namespace: String::new(),
             started_at: clock.now(),
             started_boot_ms: self.boot_began.until_ms(self.now()),

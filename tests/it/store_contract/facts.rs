@@ -67,6 +67,7 @@ pub(super) fn identity(pid: u32) -> Identity {
         pid,
         host: "there".to_owned(),
         boot_id: "b".to_owned(),
+        machine: String::new(),
         pid_namespace: String::new(),
         pid_started: 999_999_999_999_999,
         started_at: T0,

@@ -98,6 +98,7 @@ impl Desk {
             pid: 7,
             host: "elsewhere".to_owned(),
             boot_id: String::new(),
+            machine: String::new(),
             pid_namespace: String::new(),
             pid_started: 0,
             started_at: Moment(0),

@@ -231,6 +231,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         pid: 4_194_305,
         host: "nas".to_owned(),
         boot_id: "b".to_owned(),
+        machine: String::new(),
         pid_namespace: String::new(),
         pid_started: 1,
         started_at: NOW - 3_600_000,
