@@ -257,6 +257,10 @@ mod tests {
             assert_eq!((due(&record, before), due(&record, after)), (in_life, over), "{record:?}");
         }
         assert_eq!(due(&at(Some(12)), horizon(ahead)), None, "it may well have been then");
+        let whole = at(Some(16));
+        let published = whole.instrument.as_ref().unwrap().expires_at() + PUBLISH_LAG_MS;
+        assert_eq!(due(&whole, horizon(published - 1)), Some(Due::Grown), "its last bar may not be out");
+        assert_eq!(due(&whole, horizon(published)), None);
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Archive<'_> {
         self.lines(sql).join("\n")
     }
 
+    /// Options that the ledger takes for listed.
+    pub fn listed(&self) -> u64 {
+        self.lines("SELECT CAST(count(*) AS TEXT) FROM chainfill_option WHERE listed")[0].parse().expect("a count")
+    }
+
     /// The one column of a statement.
     fn lines(&self, sql: &str) -> Vec<String> {
         match self {

@@ -62,12 +62,24 @@ pub fn none_heard() {
     assert!(heard.is_empty() || std::thread::panicking(), "the key is in {heard:?}");
 }
 
-/// What a request says to a vendor's host, but for the one header in which the key belongs.
-pub fn listen_to_request(bytes: &[u8]) {
+/// Whether there is anything to listen for.
+pub fn is_given() -> bool {
+    !lock(&GIVEN).is_empty()
+}
+
+/// What goes to a vendor, a database, or comes from them, but for the one header in which the key belongs.
+pub fn listen_to_link(bytes: &[u8]) {
     for line in bytes.split(|byte| *byte == b'\n') {
         if !line.to_ascii_lowercase().starts_with(b"authorization: ") {
-            listen("a request beside its header", line);
+            listen("a link, beside its header", line);
         }
+    }
+}
+
+/// Every process's command line, as every user of the machine may read it.
+pub fn listen_to_processes() {
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        listen("a command line", &fs::read(entry.path().join("cmdline")).unwrap_or_default());
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::canary;
 use super::home::Home;
 use super::postgres::{Postgres, as_user, free_port, give, server_user, signal};
 
@@ -98,6 +99,7 @@ impl Drop for PgBouncer {
             end(pooler);
             self.home.guard(None);
         }
+        canary::none_in(self.home.path());
     }
 }
 

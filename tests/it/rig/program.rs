@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether something has happened.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// How often all command lines are read: what a program starts, too, must not show the key.
+const LISTEN: Duration = Duration::from_millis(100);
+
 /// A user's folder. It is removed, and the program that was started in it last ended, when this is dropped and also
 /// when the test is killed.
 pub struct Desk {
@@ -40,6 +43,7 @@ pub struct Running<'a> {
     desk: &'a Desk,
     child: Child,
     started: Instant,
+    listened: Instant,
     deadline: Duration,
     out: Arc<Mutex<Vec<u8>>>,
     err: Arc<Mutex<Vec<u8>>>,
@@ -162,14 +166,22 @@ impl<'a> Program<'a> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program starts");
         self.desk.home.borrow_mut().guard(Some(child.id()));
-        let cmdline = std::fs::read(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
-        canary::listen("its command line", &cmdline);
+        canary::listen_to_processes();
         let (out, err) = (Arc::default(), Arc::default());
         let readers = vec![
             read(child.stdout.take().expect("a pipe"), self.lines, Arc::clone(&out)),
             read(child.stderr.take().expect("a pipe"), None, Arc::clone(&err)),
         ];
-        Running { desk: self.desk, child, started: Instant::now(), deadline: self.deadline, out, err, readers }
+        Running {
+            desk: self.desk,
+            child,
+            started: Instant::now(),
+            listened: Instant::now(),
+            deadline: self.deadline,
+            out,
+            err,
+            readers,
+        }
     }
 
     /// Runs it to its end.
@@ -282,6 +294,10 @@ impl Running<'_> {
         if self.started.elapsed() > self.deadline {
             let _ = self.child.kill();
             panic!("{what} did not come within {:?}:\n{}", self.deadline, self.said());
+        }
+        if self.listened.elapsed() > LISTEN {
+            canary::listen_to_processes();
+            self.listened = Instant::now();
         }
         std::thread::sleep(LOOK);
     }

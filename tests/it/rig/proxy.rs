@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::canary;
+
 /// Connections that one proxy holds at once; more are reset.
 const ROADS_MAX: usize = 256;
 
@@ -220,6 +222,7 @@ impl Road {
                 }
                 _ => {}
             }
+            canary::listen_to_link(&buffer[..count]);
             let acts = self.course.lock().unwrap_or_else(PoisonError::into_inner).next(side, &buffer[..count]);
             for act in acts {
                 if !self.act(act, to) {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
 
-use super::canary;
 use super::proxy::{Act, Course, Side};
 
 /// Where it is cut.
@@ -166,7 +165,6 @@ impl Course for Wire {
         let (mut passed, mut acts) = (0, Vec::new());
         while let Some(length) = self.length(from, &buffer[passed..]) {
             let message = &buffer[passed..passed + length];
-            canary::listen("a message to PostgreSQL or from it", message);
             if let Some(cut) = self.meets(from, message) {
                 self.cut(cut, &mut acts);
                 break;

@@ -27,7 +27,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// Starts one on a free port. It takes the key of this test.
+    /// Starts one on a free port. It takes the key of this test, and keeps its log.
     pub fn start(settings: Settings) -> Simulated {
         let clock = SystemClock::start();
         Simulated::start_at(settings, move || clock.now())
@@ -35,7 +35,7 @@ impl Simulated {
 
     /// Starts one in a world with that time.
     pub fn start_at(settings: Settings, now: impl Fn() -> Moment + Send + Sync + 'static) -> Simulated {
-        let settings = Settings { key: canary::key().into(), ..settings };
+        let settings = Settings { key: canary::key().into(), keeps_log: true, ..settings };
         let vendor = Arc::new(Mutex::new(Vendor::new(settings)));
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();

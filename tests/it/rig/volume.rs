@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use super::canary;
 use super::home::Home;
 
 /// Mounts it where only this process and its children see it, says so, and stays until its input ends. The input ends
@@ -131,6 +132,7 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
+        canary::none_in(&self.seen(""));
         drop(self.input.take());
         let _ = self.holder.wait();
     }
