@@ -17,8 +17,8 @@ pub struct Access {
     pub path: String,
     /// The status that was answered.
     pub status: u16,
-    /// The wait that `Retry-After` told, where that was a number of seconds.
-    pub wait_s: Option<i64>,
+    /// What `Retry-After` said: seconds, a date, or nonsense.
+    pub retry_after: Option<String>,
     /// Whether the key was right.
     pub key_ok: bool,
     /// The fault that the answer was spoilt with.

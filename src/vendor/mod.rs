@@ -80,9 +80,9 @@ impl Vendor {
         reply.delay_ms = self.settings.latency_ms;
         let status = reply.status;
         let told = reply.headers.iter().find(|(name, _)| *name == "Retry-After");
-        let wait_s = told.and_then(|(_, text)| text.parse().ok());
+        let retry_after = told.map(|(_, text)| text.clone());
         self.log.add(
-            || Access { at: now, path: ask.path.clone(), status, wait_s, key_ok, fault },
+            || Access { at: now, path: ask.path.clone(), status, retry_after, key_ok, fault },
             status,
             key_ok,
             fault,

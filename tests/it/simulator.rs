@@ -4,7 +4,7 @@
 mod books;
 mod oracle;
 mod requests;
-mod retry_after;
+pub mod retry_after;
 mod rough_store;
 mod rough_wire;
 mod stage;

@@ -103,14 +103,17 @@ fn cut_before_a_pooler_nothing_is_lost_or_doubled() {
     let proxy = Proxy::start(pooler.port(), move |_| course.course());
     let store = proxy.through(&pooler.through(&pg, &archive.url()));
     let desk = Desk::new();
+    let mut torn = 0;
     loop {
         let args = ["backfill", "--max-rate", "none", "--api-url", &vendor.base_url, "--store", &store];
         let ended = desk.chainfill(&args).with_key().deadline_s(120).run();
+        torn += archive.torn();
         if ended.code != Some(STORE) || !ended.err.contains("cannot be reached") {
             ended.expect_code(0);
             break;
         }
     }
-    assert!(scissors.made().len() > 2, "{:?}", scissors.made());
+    assert!(scissors.made().iter().filter(|(at, _)| at.is_at_commit()).count() > 2, "{:?}", scissors.made());
+    assert_eq!(torn, 0, "a cut left half a commit");
     assert_eq!(archive.compare(&vendor), Loss::default());
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use chainfill::clock::{Clock, SystemClock};
 use chainfill::domain::run::{Ending, Identity};
-use chainfill::limits::SECOND_MS;
+use chainfill::limits::CONCURRENCY_DEFAULT;
 use chainfill::store::{Claim, Epoch, Mode, RunEnd, Store, StoreUrl, open};
 use rusqlite::{Connection, OpenFlags};
 
+use super::early;
 use super::postgres::Postgres;
 use super::simulated::Simulated;
 use super::table::{self, Line, Table};
@@ -25,6 +26,8 @@ pub enum Archive<'a> {
 /// A line of the journal.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    /// The run that made it.
+    pub epoch: i64,
     /// What was asked for.
     pub query: String,
     /// What came of it; empty while that is open.
@@ -51,7 +54,7 @@ pub struct Loss {
     pub not_journaled: u64,
     /// Requests whose answer is in the journal, and that the vendor never saw.
     pub never_sent: u64,
-    /// Requests that were let go inside a wait that is in the journal (I6).
+    /// Requests that reached the vendor inside a wait whose refusal is in the journal (I6).
     pub early: u64,
 }
 
@@ -97,13 +100,14 @@ impl Archive<'_> {
     /// The journal.
     pub fn attempts(&self) -> Vec<Attempt> {
         let sql = "SELECT query || '|' || coalesce(outcome, '') || '|' || sent || '|' || coalesce(done, 0) \
+                   || '|' || epoch \
                    FROM chainfill_attempt ORDER BY epoch, seq";
         let attempt = |line: &str| {
-            let mut fields = line.rsplitn(4, '|');
-            let mut field = || fields.next().expect("four fields").to_owned();
-            let (done_ms, sent_ms, outcome, query) = (field(), field(), field(), field());
+            let mut fields = line.rsplitn(5, '|');
+            let mut field = || fields.next().expect("five fields").to_owned();
+            let (epoch, done_ms, sent_ms, outcome, query) = (field(), field(), field(), field(), field());
             let number = |text: String| text.parse().expect("a number");
-            Attempt { query, outcome, sent_ms: number(sent_ms), done_ms: number(done_ms) }
+            Attempt { epoch: number(epoch), query, outcome, sent_ms: number(sent_ms), done_ms: number(done_ms) }
         };
         self.lines(sql).iter().map(|line| attempt(line)).collect()
     }
@@ -193,28 +197,11 @@ impl Archive<'_> {
         loss.unknown += truth.len();
         loss.rows_missing += truth.values().map(Vec::len).sum::<usize>();
         loss.rows_made_up += rows.values().map(Vec::len).sum::<usize>();
+        let came = vendor.came();
+        assert_eq!(came.len() as u64, vendor.requests(), "a vendor that is compared with keeps its log");
         self.compare_journal(&vendor.served(), &mut loss);
-        loss.early = self.early(vendor);
+        loss.early = early::early(&self.sent(), &came, CONCURRENCY_DEFAULT as usize);
         loss
-    }
-
-    /// Attempts that were announced after a refusal was in the journal, and before the end of the wait that the vendor
-    /// had told. Those of a run that never read it are not among them: it was killed before its commit.
-    fn early(&self, vendor: &Simulated) -> u64 {
-        let attempts = self.sent();
-        let refusals = vendor.refusals();
-        let mut early = 0;
-        for throttled in attempts.iter().filter(|attempt| attempt.outcome == "throttled") {
-            // The refusal that it heard: the last one of that query before its answer was taken in.
-            let heard = |refusal: &&(String, i64, i64)| refusal.0 == throttled.query && refusal.1 <= throttled.done_ms;
-            let Some((_, at_ms, wait_s)) = refusals.iter().rfind(heard) else { continue };
-            let until_ms = at_ms + wait_s * SECOND_MS;
-            for attempt in attempts.iter().filter(|next| (throttled.done_ms + 1..until_ms).contains(&next.sent_ms)) {
-                println!("early: {attempt:?}, {} ms before the end of {throttled:?}", until_ms - attempt.sent_ms);
-                early += 1;
-            }
-        }
-        early
     }
 
     fn compare_journal(&self, served: &BTreeMap<String, u64>, loss: &mut Loss) {
@@ -293,9 +280,6 @@ fn each_kind_of_loss_is_seen() {
         assert!(file.execute(sql, []).unwrap() > 0, "{sql} changes nothing");
         archive.compare(&vendor)
     };
-    let early = "UPDATE chainfill_attempt SET sent = (SELECT done + 5 FROM chainfill_attempt WHERE outcome = 'throttled') \
-                 WHERE seq = (SELECT max(seq) FROM chainfill_attempt)";
-    assert_eq!(with(early).early, 1);
     let bars = "cryptodatadownload_options_daily";
     let one = format!("(symbol, date) = (SELECT symbol, max(date) FROM {bars})");
     let loss = with(&format!("UPDATE {bars} SET price_close = price_close + 0.0001 WHERE {one}"));

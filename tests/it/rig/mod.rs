@@ -8,6 +8,7 @@ pub mod canary;
 pub mod certificate;
 pub mod clocks;
 pub mod drf;
+mod early;
 pub mod home;
 mod itself;
 pub mod pgbouncer;

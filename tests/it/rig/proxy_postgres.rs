@@ -22,6 +22,13 @@ pub enum At {
     Message(u32),
 }
 
+impl At {
+    /// Whether it is cut at a COMMIT, and not wherever a message is.
+    pub fn is_at_commit(self) -> bool {
+        !matches!(self, At::Message(_))
+    }
+}
+
 /// A cut that is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -72,7 +79,7 @@ const MESSAGES_START: u32 = 20;
 const MESSAGES_MAX: u32 = 400;
 
 impl Scissors {
-    /// So many cuts, at places that follow from a seed.
+    /// So many cuts at a COMMIT, and some elsewhere between them, at places that follow from a seed.
     pub fn new(seed: u64, cuts: u64) -> Scissors {
         let mut rng = Rng::with_seed(seed);
         let next = Cut::draw(&mut rng);
@@ -131,7 +138,7 @@ impl Cut {
 impl Cutter {
     /// A COMMIT comes by: whether it is the one.
     fn commit(&mut self) -> Option<Cut> {
-        if self.left == 0 || matches!(self.next.at, At::Message(_)) {
+        if self.left == 0 || !self.next.at.is_at_commit() {
             return None;
         }
         self.next.after = match self.next.after.checked_sub(1) {
@@ -150,7 +157,7 @@ impl Cutter {
 
     fn made(&mut self, cut: Cut, is_batch: bool) {
         self.made.push((cut.at, is_batch));
-        self.left -= 1;
+        self.left -= u64::from(cut.at.is_at_commit());
         self.next = Cut::draw(&mut self.rng);
     }
 }

@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use chainfill::clock::{Clock as _, SystemClock};
 use chainfill::domain::candle::Candle;
 use chainfill::domain::moment::Moment;
+use chainfill::source::Response;
 use chainfill::vendor::Vendor;
+use chainfill::vendor::access::Access;
 use chainfill::vendor::bars::Bar;
 use chainfill::vendor::server::Server;
 use chainfill::vendor::settings::Settings;
@@ -16,6 +18,18 @@ use tokio::sync::oneshot;
 
 use super::canary;
 use super::table::{Row, row_of};
+use crate::simulator::retry_after::wait_ms;
+
+/// A request as the vendor saw it.
+#[derive(Clone, Debug)]
+pub struct Came {
+    /// In the journal's words.
+    pub query: String,
+    pub at_ms: i64,
+    /// Whether it was refused for its rate, and the wait that it was told then.
+    pub is_refused: bool,
+    pub wait_ms: Option<i64>,
+}
 
 /// A vendor that listens. It ends when this is dropped.
 pub struct Simulated {
@@ -77,11 +91,19 @@ impl Simulated {
         vendor.names().iter().map(|name| (name.to_string(), rows(name))).collect()
     }
 
-    /// Each refusal that told a wait in seconds: the query in the journal's words, when, and how long.
-    pub fn refusals(&self) -> Vec<(String, i64, i64)> {
+    /// Every request in the order in which they came.
+    pub fn came(&self) -> Vec<Came> {
         let vendor = self.vendor();
-        let refused = vendor.log().kept().iter().filter(|access| access.status == 429);
-        refused.filter_map(|access| Some((journal_words(&access.path), access.at.0, access.wait_s?))).collect()
+        let skew_ms = vendor.settings().clock_skew_ms;
+        let came = |access: &Access| {
+            // As it stood in the answer: a date is measured against the server's own (C4).
+            let date = (access.at + skew_ms).timestamp().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let (status, retry_after) = (access.status, access.retry_after.clone());
+            let wait_ms = wait_ms(&Response { status, retry_after, date: Some(date), ..Response::default() });
+            let is_refused = status == 429 || wait_ms.is_some();
+            Came { query: journal_words(&access.path), at_ms: access.at.0, is_refused, wait_ms }
+        };
+        vendor.log().kept().iter().map(came).collect()
     }
 
     /// Requests that came, refused ones included.

@@ -72,6 +72,11 @@ impl Scene {
         super::goes_on(running, &self.vendor, heard, Instant::now());
     }
 
+    /// What is torn in the store as a killed run left it on the disk.
+    fn torn(&self) -> usize {
+        usize::try_from(Archive::Sqlite(self.volume.seen("chainfill.db")).torn()).unwrap()
+    }
+
     /// All is there, as somebody else reads it.
     fn is_complete(&self, ended: &Ended) -> Loss {
         assert!(ended.out.contains("BACKFILL COMPLETE"), "{}", ended.said());
@@ -206,6 +211,7 @@ fn filled_and_freed_at_random_and_killed_between_nothing_is_lost() {
         let settings = Settings { seed: rng.u64(..), latency_ms: 3, ..small("BTC=300,ETH=200") };
         let Some(scene) = Scene::of(16 << 20, settings) else { return };
         let (mut fills, fills_max) = (0, bout.left().min(FILLS_AN_ARCHIVE));
+        let mut torn = 0;
         let mut running = scene.backfill().spawn();
         let ended = loop {
             let target = scene.vendor.requests() + rng.u64(1..100);
@@ -228,6 +234,7 @@ fn filled_and_freed_at_random_and_killed_between_nothing_is_lost() {
             let heard = scene.waits_for_room(&mut running);
             if rng.u8(..3) == 0 {
                 running.kill();
+                torn += scene.torn();
                 // What is started on the full disk says so, and ends or waits.
                 running = scene.backfill().spawn();
                 while tries(&running) == 0 && !running.has_ended() {
@@ -245,7 +252,8 @@ fn filled_and_freed_at_random_and_killed_between_nothing_is_lost() {
             scene.volume.free();
             scene.goes_on(&mut running, heard);
         };
-        let loss = scene.is_complete(&ended);
+        let mut loss = scene.is_complete(&ended);
+        loss.miscounted += torn;
         println!("{fills} fills, {} requests; {loss:?}", scene.vendor.requests());
         bout.done(fills);
         bout.lost(loss.sum());
