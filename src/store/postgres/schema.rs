@@ -9,10 +9,11 @@ use crate::store::adoption::{CANDLES, Style};
 use crate::store::{Adopted, Mode, StoreError};
 
 /// The steps from nothing to now; a step never changes once it is released.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../sql/postgres/001_begin.sql"),
     include_str!("../sql/postgres/002_outside.sql"),
     include_str!("../sql/postgres/003_actions.sql"),
+    include_str!("../sql/postgres/004_room.sql"),
 ];
 
 /// The version that keeps when an option is due again.
