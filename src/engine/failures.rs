@@ -153,8 +153,9 @@ impl Run {
             return;
         }
         let label = work.ask.label();
+        let is_year_refused = matches!(work.ask, Ask::Listing(ListingAsk::Year(_))) && failure == Failure::Refused;
         // A vendor may refuse years that it has no options for: that says nothing of the next one.
-        if !matches!(work.ask, Ask::Listing(ListingAsk::Year(_))) || failure != Failure::Refused {
+        if !is_year_refused {
             self.failures.add(failure, &label, now);
         }
         if failure == Failure::Trouble && self.failures.too_long() {
@@ -167,6 +168,7 @@ impl Run {
         }
         let down = failure == Failure::Trouble && self.is_in_doubt(fault, now);
         work.tries += 1;
+        work.refused = if failure == Failure::Refused { work.refused + 1 } else { 0 };
         let asks = match (work.ask.is_expiry(), self.is_probing()) {
             (false, _) => Asks::One,
             (true, true) => Asks::Probe,
@@ -178,7 +180,9 @@ impl Run {
             failure,
             Failure::Trouble | Failure::Endless | Failure::Moved | Failure::BadValue | Failure::OtherOption
         );
-        let tries = work.tries + if of_pages { work.restarts } else { 0 };
+        // And only refusals say that there is no such year: two other failures and one accident do not (T11).
+        let tries = if is_year_refused { work.refused } else { work.tries };
+        let tries = tries + if of_pages { work.restarts } else { 0 };
         let tries = if self.failures.spoke { tries } else { tries.min(SILENT_TRIES) };
         let alike = u32::try_from(self.failures.suspects().len()).unwrap_or(u32::MAX);
         let circumstance = Circumstance {

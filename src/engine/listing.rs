@@ -141,8 +141,11 @@ impl Run {
     }
 
     /// A year was refused time and again: the vendor has no such year, unless it refuses every year. Then to go on
-    /// would spend quota for nothing.
+    /// would spend quota for nothing. Nor is a refusal an empty list: what is known of that year stays, and the next run
+    /// asks for it again (T11).
     pub(super) fn year_refused(&mut self, ask: ListingAsk, fault: &Fault) {
+        let is_known =
+            self.records.iter().any(|record| record.listed && year_of(record).map(ListingAsk::Year) == Some(ask));
         if let Some(listing) = &mut self.listing
             && listing.names.is_empty()
         {
@@ -152,7 +155,14 @@ impl Run {
                 return;
             }
         }
-        self.take_names(ask, Vec::new());
+        match &mut self.listing {
+            Some(listing) if is_known => {
+                listing.requests += 1;
+                listing.whole = false;
+                self.ask_listing();
+            }
+            _ => self.take_names(ask, Vec::new()),
+        }
     }
 
     /// The listing is in the store: the ledger follows it, and the plan is made.
@@ -203,7 +213,6 @@ impl Run {
         let now = self.now();
         let Some(listing) = self.listing.take() else { return };
         let mut names = listing.names;
-        let year_of = |record: &OptionRecord| record.instrument.as_ref().map(|instrument| instrument.expiry.year());
         let was_asked = |record: &OptionRecord| year_of(record).is_some_and(|year| listing.asked.contains(&year));
         // This year and the next may well hold nothing yet; what was listed there does not go all at once.
         let gone = names.is_empty() && self.records.iter().any(|record| record.listed && was_asked(record));
@@ -224,6 +233,11 @@ impl Run {
         }
         self.batch.listing = Some(Arc::new(compare(&self.records, &names, now, listing.requests)));
     }
+}
+
+/// The year in which an option ends.
+fn year_of(record: &OptionRecord) -> Option<i16> {
+    record.instrument.as_ref().map(|instrument| instrument.expiry.year())
 }
 
 /// The years in which named options end.

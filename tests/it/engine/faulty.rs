@@ -8,7 +8,7 @@ use chainfill::engine::QueryMode;
 use chainfill::vendor::{Face, ListingFace, Settings};
 use futures_util::FutureExt as _;
 
-use crate::rig::world::{World, answer, small, trusted};
+use crate::rig::world::{BEGIN, World, answer, small, trusted};
 
 #[tokio::test(start_paused = true)]
 async fn one_answer_in_ten_is_broken_in_every_way_that_a_retry_mends() {
@@ -173,6 +173,42 @@ async fn a_year_that_is_refused_once_does_not_make_a_part_of_the_list_the_whole(
     assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
     world.assert_complete().await;
     assert_eq!(world.requests(), whole.requests() + 1, "the refused one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_year_that_is_refused_once_after_other_failures_is_asked_for_again() {
+    // F-S8, F-T11: whichever year meets two failures and an accidental refusal.
+    let settings = Settings { listing: ListingFace::YearNeeded, face: Face::Expiry2026, ..small("BTC=300,ETH=300") };
+    for first in 2..9 {
+        let faults = format!("s9@{first},s9@{},s8@{}", first + 1, first + 2).parse().unwrap();
+        let world = World::new(Settings { faults, ..settings.clone() });
+        assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete);
+        world.assert_complete().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_year_of_known_options_that_is_refused_takes_none_of_them_away() {
+    // F-S8, F-T11, F-X8: refused time and again, a month on. The next run asks for it again.
+    let settings = Settings { listing: ListingFace::YearNeeded, face: Face::Expiry2026, ..small("BTC=300,ETH=300") };
+    let whole = World::new(settings.clone());
+    whole.backfill().await.unwrap();
+    let first = whole.requests();
+    for year in 1..6 {
+        let refused: Vec<String> = (0..3).map(|n| format!("s8@{}", first + year + n)).collect();
+        let world = World::new(Settings { faults: refused.join(",").parse().unwrap(), ..settings.clone() });
+        world.backfill().await.unwrap();
+        let mut asked = Vec::new();
+        for _ in 0..2 {
+            tokio::time::advance(std::time::Duration::from_hours(30 * 24)).await;
+            world.asked.lock().unwrap().clear();
+            assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete, "{year}");
+            asked.push(world.asked_for("available"));
+            let ledger = world.store.load(BEGIN).await.unwrap().records;
+            assert!(ledger.iter().all(|record| record.listed), "{year}: options of a refused year are gone");
+        }
+        assert!(asked[0] > asked[1], "{year}: three requests for one year, then one: {asked:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
