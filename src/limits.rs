@@ -203,7 +203,7 @@ pub const LEASE_MS: i64 = 30_000;
 pub const BEAT_MS: i64 = 5_000;
 
 /// How often a holder that cannot be seen is looked at for a sign of life, by whoever wants the store.
-pub const LEASE_LOOK_MS: u64 = 500;
+pub const LEASE_LOOK_MS: u64 = 2_000;
 
 /// So long before its lease may end a run sends nothing more until it has asserted it anew: a request that leaves by then
 /// still has its connection to make (I6, P6).

@@ -8,6 +8,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::run::{Frame, Identity};
 use crate::domain::vantage::Vantage;
 
+/// The namespace of process ids that a machine begins with, by the number that the kernel has for it.
+const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
+
 /// Who this process is. `command`: what was called, without anything secret.
 pub fn identity(clock: &SystemClock, command: String) -> Identity {
     let pid = std::process::id();
@@ -44,23 +47,28 @@ pub fn alive(who: &Identity) -> Option<bool> {
         return (!who.machine.is_empty() && who.machine == machine()).then_some(false);
     }
     // Two containers of one host name would else each take the other for gone, and both would write.
-    if !who.pid_namespace.is_empty() && who.pid_namespace != pid_namespace() {
+    if who.pid_namespace != pid_namespace() {
         return None;
     }
-    // The start time tells a process from a later one that was given the same pid.
-    Some(started(who.pid).is_some_and(|started| started == who.pid_started))
+    match started(who.pid) {
+        // The start time tells a process from a later one that was given the same pid.
+        Some(started) => Some(started == who.pid_started),
+        // Where not even the first process is seen, other users' are hidden (`hidepid`).
+        None => started(1).map(|_| false),
+    }
 }
 
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-/// The machine's id, hashed: as it stands it is not for the eyes of whoever reads the store.
+/// The machine's id, hashed: as it stands it is not for the eyes of whoever reads the store. None in a container, whose id
+/// may be its image's, and the same on each machine that runs it.
 fn machine() -> String {
-    let Ok(id) = fs::read_to_string("/etc/machine-id") else { return String::new() };
+    let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let id = id.trim();
-    if id.is_empty() {
-        return String::new(); // a container's, most often
+    if pid_namespace() != FIRST_PID_NAMESPACE || id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return String::new();
     }
     let hash = Sha256::digest(format!("chainfill {id}"));
     hash.first_chunk().map_or_else(String::new, |bytes| format!("{:016x}", u64::from_be_bytes(*bytes)))
@@ -96,7 +104,7 @@ mod tests {
         assert_eq!(other(|other| other.pid_started += 1), Some(false), "its number was given to another");
         assert_eq!(other(|other| other.host.push('x')), None);
         assert_eq!(other(|other| other.pid_namespace.push('x')), None, "another container's");
-        assert_eq!(other(|other| other.pid_namespace.clear()), Some(true), "an older version did not say");
+        assert_eq!(other(|other| other.pid_namespace.clear()), None, "an older version did not say");
         let reboot = |other: &mut Identity| other.boot_id.push('x');
         let rebooted = if me.machine.is_empty() { None } else { Some(false) };
         assert_eq!(other(reboot), rebooted);

@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::governor::Pace;
 use crate::domain::instrument::Currency;
 use crate::domain::progress::View;
-use crate::domain::run::Identity;
+use crate::domain::run::{Ending, Identity};
 use crate::engine::feed::Feed;
 use crate::engine::{OnLimit, Ports, QueryMode, Report, Settings, run};
 use crate::http::Http;
@@ -61,10 +61,18 @@ pub(super) async fn conduct(conduct: Conduct, clock: SystemClock) -> Result<Repo
     let transport = Http::new(&api_url, key.as_ref(), settings.pace.concurrency as usize)?;
     let glance = store.glance(clock.now()).await?;
     settings.store_bytes = glance.bytes;
-    let epoch = begin(&*store, &settings.identity, &clock).await?;
+    let stop = listen()?;
+    let mut asked = stop.clone();
+    let to_stop = async move { asked.wait_for(|asked| *asked).await.is_ok() };
+    let epoch = tokio::select! {
+        epoch = begin(&*store, &settings.identity, &clock) => epoch?,
+        true = to_stop => {
+            let words = "stopped before it had the store".to_owned();
+            return Ok(Report { ending: Ending::Stopped, words, resume_after: None });
+        }
+    };
     let ports =
         Ports { store, transport: Arc::new(transport), source: Arc::new(CryptoDataDownload), clock: Arc::new(clock) };
-    let stop = listen()?;
     Ok(run(ports, settings, epoch, Feed::new(views), stop).await?)
 }
 
@@ -89,9 +97,9 @@ async fn begin(store: &dyn Store, identity: &Identity, clock: &SystemClock) -> R
         if seen.is_none() {
             let Identity { pid, host, .. } = &holder.identity;
             screen::note(&format!(
-                "process {pid} on host {host} held the store last, and cannot be seen from here: it is looked for a sign of \
-                 life, for {} s at the most",
-                LEASE_MS / SECOND_MS
+                "waiting up to {} s for a sign of life from process {pid} on host {}, which cannot be seen from here",
+                LEASE_MS / SECOND_MS,
+                host.escape_debug()
             ));
         }
         seen = Some(holder);

@@ -45,7 +45,7 @@ Exit codes:
    6  stopped by request; resumable
    7  the key is refused
    8  the store cannot be used
-  11  another run holds the store";
+  11  another run holds the store; one on another host was watched for up to half a minute";
 
 /// Brings a vendor's complete option history home, and proves that nothing is missing.
 #[derive(Debug, Parser)]

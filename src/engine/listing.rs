@@ -29,6 +29,8 @@ pub(super) struct Listing {
     barren: u32,
     /// Years that were refused before any brought a name.
     refused: u32,
+    /// Years of known options that were refused: what is known of them stays.
+    missed: Vec<i16>,
     /// The whole list looked like one year's: another year is asked for to see whether that matters.
     probing: bool,
     /// Whether the past years are asked for too.
@@ -55,6 +57,7 @@ impl Listing {
             requests: 0,
             barren: 0,
             refused: 0,
+            missed: Vec::new(),
             probing: false,
             whole,
         }
@@ -141,8 +144,8 @@ impl Run {
     }
 
     /// A year was refused time and again: the vendor has no such year, unless it refuses every year. Then to go on
-    /// would spend quota for nothing. Nor is a refusal an empty list: what is known of that year stays, and the next run
-    /// asks for it again (T11).
+    /// would spend quota for nothing. Nor is a refusal an empty list: what is known of that year stays (T11), until a later
+    /// run asks for it.
     pub(super) fn year_refused(&mut self, ask: ListingAsk, fault: &Fault) {
         let is_known =
             self.records.iter().any(|record| record.listed && year_of(record).map(ListingAsk::Year) == Some(ask));
@@ -155,10 +158,10 @@ impl Run {
                 return;
             }
         }
-        match &mut self.listing {
-            Some(listing) if is_known => {
+        match (&mut self.listing, ask) {
+            (Some(listing), ListingAsk::Year(year)) if is_known => {
                 listing.requests += 1;
-                listing.whole = false;
+                listing.missed.push(year);
                 self.ask_listing();
             }
             _ => self.take_names(ask, Vec::new()),
@@ -213,10 +216,15 @@ impl Run {
         let now = self.now();
         let Some(listing) = self.listing.take() else { return };
         let mut names = listing.names;
+        let missed: Vec<String> = listing.missed.iter().map(ToString::to_string).collect();
+        if names.is_empty() && !missed.is_empty() {
+            self.stop(Stop::at_vendor(format!("the vendor refuses its listing of {}", missed.join(", "))));
+            return;
+        }
         let was_asked = |record: &OptionRecord| year_of(record).is_some_and(|year| listing.asked.contains(&year));
         // This year and the next may well hold nothing yet; what was listed there does not go all at once.
         let gone = names.is_empty() && self.records.iter().any(|record| record.listed && was_asked(record));
-        if self.ability.listing_by_year == Proven::Yes {
+        if self.ability.listing_by_year == Proven::Yes || !missed.is_empty() {
             // Years that were not asked for are as they were.
             let kept = self.records.iter().filter(|record| record.listed && !was_asked(record));
             names.extend(kept.map(|record| record.symbol.clone()));
@@ -231,6 +239,7 @@ impl Run {
             self.ability.listed_whole_at = Some(now);
             self.batch.ability = Some(self.ability.clone());
         }
+        self.missed_years = missed;
         self.batch.listing = Some(Arc::new(compare(&self.records, &names, now, listing.requests)));
     }
 }

@@ -168,6 +168,8 @@ struct Run {
     index: HashMap<Symbol, usize>,
     scope: Scope,
     listing: Option<Listing>,
+    /// Years whose list the vendor refused although options of them are known.
+    missed_years: Vec<String>,
     queue: Queue,
     /// Requests that are in the journal and leave when one of those in flight is back.
     runway: VecDeque<Departure>,
@@ -222,6 +224,7 @@ impl Run {
         let index = loaded.records.iter().enumerate().map(|(at, record)| (record.symbol.clone(), at)).collect();
         let mut run = Run {
             listing: Some(Listing::start(&loaded.ability, now)),
+            missed_years: Vec::new(),
             random: fastrand::Rng::with_seed(settings.seed),
             governor,
             ability: loaded.ability,

@@ -178,6 +178,13 @@ impl Run {
         } else {
             (Ending::Complete, format!("BACKFILL COMPLETE! {listed} of {listed} options are known"))
         };
+        let words = match self.missed_years.as_slice() {
+            [] => words,
+            // An accident, most likely; but a new option of such a year would be missing (T11).
+            years => {
+                format!("{words}. The vendor refused its list of {}: what was known of it is kept", years.join(", "))
+            }
+        };
         Report { ending, words, resume_after: None }
     }
 }

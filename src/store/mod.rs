@@ -354,7 +354,7 @@ pub enum StoreError {
         place: String,
     },
     /// Another run works on it.
-    #[error("process {} on host {} holds the store since {}", .0.identity.pid, .0.identity.host, .0.identity.started_at.rfc3339())]
+    #[error("process {} on host {} holds the store since {}", .0.identity.pid, .0.identity.host.escape_debug(), .0.identity.started_at.rfc3339())]
     Held(Box<Holder>),
     /// Another run took it over: this one must write no more.
     #[error("another run has taken the store over; this one writes no more")]

@@ -22,7 +22,11 @@ pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Troubl
         }
         let beat_age_ms = holder.beat.age_ms(&holder.identity, &wish.vantage());
         match claim(true, beat_age_ms, (wish.alive)(&holder.identity)) {
-            Claimed::Held(_) => return Err(StoreError::Held(Box::new(holder)).into()),
+            Claimed::Held(_) => {
+                // The holder's beat waits for the row until then.
+                link.batch("ROLLBACK").await?;
+                return Err(StoreError::Held(Box::new(holder)).into());
+            }
             Claimed::Free | Claimed::TakenOver => {}
         }
     }

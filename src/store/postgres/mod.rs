@@ -104,9 +104,7 @@ impl Held<'_> {
 #[async_trait]
 impl Store for PostgresStore {
     async fn begin(&self, wish: &Claim) -> Result<Epoch, StoreError> {
-        let mut held = self.hold().await?;
-        let result = lease::begin(&mut held.link, wish).await;
-        held.done(result)
+        self.hold().await?.answer(async |link| lease::begin(link, wish).await).await
     }
 
     async fn commit(&self, epoch: Epoch, batch: &Batch) -> Result<Committed, StoreError> {

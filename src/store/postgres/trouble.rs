@@ -71,7 +71,8 @@ fn server_said(said: &DbError, place: String) -> StoreError {
     let code = said.code().code();
     let mend = match code {
         "53100" => return StoreError::Full { place, what },
-        // A session begins with a small file that it writes. On a full disk the server says only this (B11).
+        // A session begins with a small file that it writes. On a full disk the server says only this, without a reason
+        // (B11); whatever the reason is, waiting may help.
         "XX000" if what.contains("could not write init file") => return StoreError::Full { place, what },
         // Shut down, crashed, starting, cancelled, locked, in use, idle in a transaction for too long.
         "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "55006" | "25P03" => return StoreError::Away { place, what },

@@ -189,26 +189,46 @@ async fn a_year_that_is_refused_once_after_other_failures_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_year_of_known_options_that_is_refused_takes_none_of_them_away() {
-    // F-S8, F-T11, F-X8: refused time and again, a month on. The next run asks for it again.
+    // F-S8, F-T11, F-X8: refused time and again, a month on. It is asked for again with the past years.
     let settings = Settings { listing: ListingFace::YearNeeded, face: Face::Expiry2026, ..small("BTC=300,ETH=300") };
     let whole = World::new(settings.clone());
     whole.backfill().await.unwrap();
     let first = whole.requests();
-    for year in 1..6 {
-        let refused: Vec<String> = (0..3).map(|n| format!("s8@{}", first + year + n)).collect();
+    for year in 1_u8..6 {
+        let refused: Vec<String> = (0..3).map(|n| format!("s8@{}", first + u64::from(year) + n)).collect();
         let world = World::new(Settings { faults: refused.join(",").parse().unwrap(), ..settings.clone() });
         world.backfill().await.unwrap();
         let mut asked = Vec::new();
-        for _ in 0..2 {
+        for is_refused in [true, false] {
             tokio::time::advance(std::time::Duration::from_hours(30 * 24)).await;
             world.asked.lock().unwrap().clear();
-            assert_eq!(world.backfill().await.unwrap().ending, Ending::Complete, "{year}");
+            let report = world.backfill().await.unwrap();
+            assert_eq!(report.ending, Ending::Complete, "{year}");
+            let is_known = world.store.load(BEGIN).await.unwrap().records.iter().any(|record| {
+                record.instrument.as_ref().is_some_and(|terms| terms.expiry.year() == 2028 - i16::from(year))
+            });
+            let says = report.words.contains("refused its list of ");
+            assert_eq!(says, is_refused && is_known, "{year}: {}", report.words);
             asked.push(world.asked_for("available"));
             let ledger = world.store.load(BEGIN).await.unwrap().records;
             assert!(ledger.iter().all(|record| record.listed), "{year}: options of a refused year are gone");
         }
         assert!(asked[0] > asked[1], "{year}: three requests for one year, then one: {asked:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_whose_years_of_known_options_are_refused_ends_the_run() {
+    // F-S8, F-T11, F-I10: a daily run asks for this year and the next, and options of both are known.
+    let settings = Settings { listing: ListingFace::YearNeeded, face: Face::Expiry2026, ..small("BTC=300,ETH=300") };
+    let world = World::new(settings);
+    world.backfill().await.unwrap();
+    world.vendor.lock().unwrap().set_faults("s8=1".parse().unwrap());
+    tokio::time::advance(std::time::Duration::from_hours(24 * 30)).await;
+    let report = world.backfill().await.unwrap();
+    assert_eq!(report.ending, Ending::Vendor, "{}", report.words);
+    let ledger = world.store.load(BEGIN).await.unwrap().records;
+    assert!(ledger.iter().all(|record| record.listed), "{}", report.words);
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,7 +80,7 @@ fn a_run_that_wakes_after_another_host_took_over_writes_and_sends_nothing() {
     // Then whoever asks gets it, once its lease is over: a beat was written within five seconds before it was stopped.
     let (heard, since) = (vendor.requests(), Instant::now());
     let mut second = backfill(&there, &vendor.base_url).under(ELSEWHERE).spawn();
-    second.until_said("looked for a sign of life");
+    second.until_said("for a sign of life");
     second.until("its first request", || vendor.requests() > heard);
     let waited_ms = i64::try_from(since.elapsed().as_millis()).unwrap();
     assert!((LEASE_MS - 2 * BEAT_MS..LEASE_MS + BEAT_MS).contains(&waited_ms), "it waited {waited_ms} ms");

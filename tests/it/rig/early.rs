@@ -49,7 +49,8 @@ pub fn early(attempts: &[Attempt], came: &[Came], at_once: usize) -> u64 {
                 continue;
             };
             // What an older run left behind was on its way when that one was killed.
-            if std::ptr::eq(*attempt, heard) || attempt.epoch < heard.epoch {
+            let is_left = attempt.epoch < heard.epoch && came.at_ms <= heard.done_ms + FLIGHT_MS;
+            if std::ptr::eq(*attempt, heard) || is_left {
                 continue;
             }
             let had_landed = (1..=heard.done_ms).contains(&attempt.done_ms);

@@ -19,6 +19,9 @@ use super::volume::Volume;
 /// How long a server may take to come up or go down.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What `psql` ends with where it has no server, or lost it.
+const PSQL_NO_CONNECTION: i32 = 2;
+
 /// Where Linux does not take the ports of outgoing connections from, so that the port is still free when a server
 /// that was killed comes back to it.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -121,12 +124,16 @@ impl Postgres {
     /// What `psql -X -A -t` prints for a statement, without the last newline. `db` is a name or a URL.
     pub fn psql(&self, db: &str, sql: &str) -> String {
         let url = if db.contains("://") { db.to_owned() } else { self.url(db) };
-        let out = Command::new(self.program("psql"))
-            .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", &url, "-c", sql])
-            .env("PGCONNECT_TIMEOUT", "10")
-            .stdin(Stdio::null())
-            .output()
-            .expect("psql starts");
+        let mut psql = Command::new(self.program("psql"));
+        psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", &url, "-c", sql]);
+        psql.env("PGCONNECT_TIMEOUT", "10").stdin(Stdio::null());
+        let start = Instant::now();
+        let mut out = psql.output().expect("psql starts");
+        // A server that goes down and up again, because a backend of it was killed, says so to whoever comes between.
+        while out.status.code() == Some(PSQL_NO_CONNECTION) && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+            out = psql.output().expect("psql starts");
+        }
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "psql {db}: {sql}\n{said}\n{}", self.log());
         String::from_utf8(out.stdout).expect("psql prints UTF-8").trim_end_matches('\n').to_owned()
