@@ -1,4 +1,4 @@
-//! One batch, one transaction, three round trips: look and journal, write, commit.
+//! One batch, one transaction, three round trips, more with a listing: look and journal, write, commit.
 
 use std::collections::HashMap;
 
