@@ -17,7 +17,7 @@ use crate::rig::simulated::Simulated;
 use crate::rig::world::small;
 
 /// Most memory that the program may ever hold, whatever it is sent.
-const PEAK_KIB_MAX: u64 = 128_000_000 >> 10;
+const PEAK_KIB_MAX: u64 = 128 << 10;
 
 /// Exit code: the key is refused.
 const KEY: i32 = 7;
