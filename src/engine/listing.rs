@@ -28,9 +28,9 @@ pub(super) struct Listing {
     /// Years in a row, newest first, that held nothing.
     barren: u32,
     /// Years that were refused before any brought a name.
-    refused: u32,
+    refused_years: u32,
     /// Years of known options that were refused: what is known of them stays.
-    missed: Vec<i16>,
+    missed_years: Vec<i16>,
     /// The whole list looked like one year's: another year is asked for to see whether that matters.
     probing: bool,
     /// Whether the past years are asked for too.
@@ -56,8 +56,8 @@ impl Listing {
             asked: Vec::new(),
             requests: 0,
             barren: 0,
-            refused: 0,
-            missed: Vec::new(),
+            refused_years: 0,
+            missed_years: Vec::new(),
             probing: false,
             whole,
         }
@@ -152,8 +152,8 @@ impl Run {
         if let Some(listing) = &mut self.listing
             && listing.names.is_empty()
         {
-            listing.refused += 1;
-            if listing.refused >= LISTING_REFUSED_YEARS {
+            listing.refused_years += 1;
+            if listing.refused_years >= LISTING_REFUSED_YEARS {
                 self.stop(Stop::at_vendor(format!("the vendor refuses every listing: {fault}")));
                 return;
             }
@@ -161,7 +161,7 @@ impl Run {
         match (&mut self.listing, ask) {
             (Some(listing), ListingAsk::Year(year)) if is_known => {
                 listing.requests += 1;
-                listing.missed.push(year);
+                listing.missed_years.push(year);
                 self.ask_listing();
             }
             _ => self.take_names(ask, Vec::new()),
@@ -216,7 +216,7 @@ impl Run {
         let now = self.now();
         let Some(listing) = self.listing.take() else { return };
         let mut names = listing.names;
-        let missed: Vec<String> = listing.missed.iter().map(ToString::to_string).collect();
+        let missed: Vec<String> = listing.missed_years.iter().map(ToString::to_string).collect();
         if names.is_empty() && !missed.is_empty() {
             self.stop(Stop::at_vendor(format!("the vendor refuses its listing of {}", missed.join(", "))));
             return;

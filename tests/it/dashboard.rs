@@ -16,7 +16,7 @@ use crate::rig::simulated::Simulated;
 
 /// A vendor of a few options without a limit.
 fn vendor(counts: &str) -> Settings {
-    Settings { counts: parse_counts(counts).unwrap(), throttles: Vec::new(), keeps_log: true, ..Settings::default() }
+    Settings { counts: parse_counts(counts).unwrap(), throttles: Vec::new(), ..Settings::default() }
 }
 
 /// Fetches all there is.

@@ -20,7 +20,6 @@ fn vendor() -> Settings {
         counts: parse_counts("BTC=150,ETH=150").unwrap(),
         throttles: parse_throttles("30/3s").unwrap(),
         latency_ms: 5,
-        keeps_log: true,
         ..Settings::default()
     }
 }

@@ -14,7 +14,7 @@ const CHANGED: &str = "rows were changed";
 
 fn vendor(face: Face) -> Settings {
     let counts = parse_counts("BTC=60,ETH=40").unwrap();
-    Settings { counts, face, throttles: Vec::new(), keeps_log: true, ..Settings::default() }
+    Settings { counts, face, throttles: Vec::new(), ..Settings::default() }
 }
 
 #[test]

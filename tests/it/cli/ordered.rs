@@ -12,12 +12,7 @@ use crate::rig::postgres::Postgres;
 use crate::rig::program::Desk;
 
 fn vendor() -> Settings {
-    Settings {
-        counts: parse_counts("BTC=60,ETH=40").unwrap(),
-        throttles: Vec::new(),
-        keeps_log: true,
-        ..Settings::default()
-    }
+    Settings { counts: parse_counts("BTC=60,ETH=40").unwrap(), throttles: Vec::new(), ..Settings::default() }
 }
 
 fn status(desk: &Desk, store: &str) -> serde_json::Value {

@@ -13,7 +13,7 @@ use crate::rig::postgres::Postgres;
 const STORE: i32 = 8;
 
 fn vendor() -> Settings {
-    Settings { counts: parse_counts("BTC=20").unwrap(), throttles: Vec::new(), keeps_log: true, ..Settings::default() }
+    Settings { counts: parse_counts("BTC=20").unwrap(), throttles: Vec::new(), ..Settings::default() }
 }
 
 #[test]

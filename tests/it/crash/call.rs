@@ -1,13 +1,14 @@
 //! SIGKILL at every call that changes something outside the program: each write and sync of a file, each send.
 
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use chainfill::vendor::Settings;
 use fastrand::Rng;
 
 use crate::rig::archive::{Archive, Loss};
 use crate::rig::bout::Bout;
+use crate::rig::lock;
 use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Program};
 use crate::rig::simulated::Simulated;
@@ -93,7 +94,7 @@ fn kill_at_each(name: &'static str, pg: Option<&Postgres>) {
     let calls = traced(None, pg);
     let alone = calls.iter().filter(|call| !call.is_twin).count() as u64;
     let bout = Mutex::new(Bout::new(name, alone + 2 * TWICE));
-    let plan = Plan::new(&calls, locked(&bout).rng().u64(..));
+    let plan = Plan::new(&calls, lock(&bout).rng().u64(..));
     println!("{} calls, {alone} to be killed at apart, {} in one commit", calls.len(), plan.within.len());
     let (next, missed) = (Mutex::new(0), Mutex::new(0));
     std::thread::scope(|scope| {
@@ -101,9 +102,9 @@ fn kill_at_each(name: &'static str, pg: Option<&Postgres>) {
             scope.spawn(|| {
                 loop {
                     let number = {
-                        let mut next = locked(&next);
+                        let mut next = lock(&next);
                         // Those of the commit are done whatever time is left.
-                        if *next >= plan.within.len() && locked(&bout).left() == 0 {
+                        if *next >= plan.within.len() && lock(&bout).left() == 0 {
                             return;
                         }
                         *next += 1;
@@ -112,14 +113,14 @@ fn kill_at_each(name: &'static str, pg: Option<&Postgres>) {
                     let kills = plan.story(number, pg);
                     let hit = (0..TRIES).any(|_| {
                         let (killed, loss) = tell(&kills, pg);
-                        let mut bout = locked(&bout);
+                        let mut bout = lock(&bout);
                         bout.done(killed);
                         bout.lost(loss.sum());
                         assert_eq!(loss, Loss::default(), "killed at {kills:#?}");
                         killed == kills.len() as u64
                     });
                     assert!(hit || number >= plan.within.len(), "never killed at {kills:#?}");
-                    *locked(&missed) += usize::from(!hit);
+                    *lock(&missed) += usize::from(!hit);
                 }
             });
         }
@@ -127,10 +128,6 @@ fn kill_at_each(name: &'static str, pg: Option<&Postgres>) {
     let (missed, stories) = (missed.into_inner().unwrap(), next.into_inner().unwrap());
     println!("{stories} stories, in {missed} of them a run ended {TRIES} times before the call to be killed at");
     assert!(missed * 10 <= stories, "too many runs were killed nowhere: this test shows less than it says");
-}
-
-fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a run calls that nobody kills: from nothing, or behind one that was killed at a call.

@@ -1,7 +1,7 @@
 //! Ended and started again inside a cooldown, at random moments: nothing is sent before its end.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chainfill::clock::{Clock as _, SystemClock};
@@ -15,6 +15,7 @@ use rustix::process::Signal;
 
 use crate::rig::archive::{Archive, Loss};
 use crate::rig::bout::Bout;
+use crate::rig::lock;
 use crate::rig::postgres::Postgres;
 use crate::rig::program::{Desk, Running};
 use crate::rig::simulated::Simulated;
@@ -57,7 +58,7 @@ fn restarted_in_a_cooldown_nothing_is_sent_before_its_end() {
                         _ => Archive::Sqlite(desk.database()),
                     };
                     let (restarts, lost) = tell(&archive, &desk, &mut rng);
-                    let mut bout = bout.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut bout = lock(bout);
                     bout.done(restarts);
                     bout.lost(lost);
                     under_way.fetch_sub(1, Ordering::Relaxed);
@@ -70,7 +71,7 @@ fn restarted_in_a_cooldown_nothing_is_sent_before_its_end() {
 
 /// Whether one more story is to be told, beside those that are being told.
 fn claim(bout: &Mutex<Bout>, under_way: &AtomicU64) -> bool {
-    let bout = bout.lock().unwrap_or_else(PoisonError::into_inner);
+    let bout = lock(bout);
     let coming = under_way.load(Ordering::Relaxed) * 2 * RESTARTS_IN_ONE.start();
     let more = bout.left() > coming;
     under_way.fetch_add(u64::from(more), Ordering::Relaxed);
@@ -84,7 +85,6 @@ fn tell(archive: &Archive<'_>, desk: &Desk, rng: &mut Rng) -> (u64, u64) {
         seed: rng.u64(..),
         counts: parse_counts(&format!("BTC={OPTIONS}")).unwrap(),
         throttles: vec![QUOTA],
-        keeps_log: true,
         ..Settings::default()
     });
     let start = || -> Running<'_> {

@@ -92,7 +92,6 @@ fn throttled() -> Simulated {
     Simulated::start(Settings {
         counts: parse_counts("BTC=40").unwrap(),
         throttles: parse_throttles("10/hour").unwrap(),
-        keeps_log: true,
         ..Settings::default()
     })
 }

@@ -18,12 +18,7 @@ const STORE: i32 = 8;
 const END: Duration = Duration::from_secs(5);
 
 fn small() -> Settings {
-    Settings {
-        counts: parse_counts("BTC=60,ETH=40").unwrap(),
-        throttles: Vec::new(),
-        keeps_log: true,
-        ..Settings::default()
-    }
+    Settings { counts: parse_counts("BTC=60,ETH=40").unwrap(), throttles: Vec::new(), ..Settings::default() }
 }
 
 fn backfill<'a>(desk: &'a Desk, vendor: &Simulated) -> Program<'a> {

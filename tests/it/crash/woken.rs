@@ -30,7 +30,6 @@ impl<'a> Scene<'a> {
         let settings = Settings {
             counts: parse_counts(&format!("BTC={OPTIONS}")).unwrap(),
             throttles: vec![rate],
-            keeps_log: true,
             ..Settings::default()
         };
         let vendor = Simulated::start_at(settings, clocks.world());

@@ -47,7 +47,6 @@ fn tell(pg: &mut Postgres, rng: &mut Rng, kills: u64) -> (u64, Loss) {
         counts: parse_counts("BTC=300,ETH=200").unwrap(),
         throttles: Vec::new(),
         latency_ms: 4,
-        keeps_log: true,
         ..Settings::default()
     });
     let url = pg.database();

@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use chainfill::limits::KEY_BYTES_REDACTED_MIN;
+
+use super::lock;
 
 /// Where a person puts the key.
 const PUT_THERE: &str = ".env";
@@ -81,10 +83,6 @@ pub fn listen_to_processes() {
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         listen("a command line", &fs::read(entry.path().join("cmdline")).unwrap_or_default());
     }
-}
-
-fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Canary {

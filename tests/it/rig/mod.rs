@@ -28,6 +28,7 @@ pub mod world;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Says that something cannot be tested here, and why. A test that passes prints nothing that anybody sees: `check` shows
 /// what stands in the file.
@@ -37,6 +38,11 @@ pub fn skipped(what: &str) {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
     // One write: tests are processes side by side.
     file.and_then(|mut file| file.write_all(format!("{what}\n").as_bytes())).expect("a list of what was skipped");
+}
+
+/// What threads of a test share. One of them may have failed while it held it: that failure is the one to read, not this.
+pub fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A file of the project's shared data, which stands beside the repository and not in it. `None`, told as skipped,

@@ -3,11 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::canary;
+use super::{canary, lock};
 
 /// Connections that one proxy holds at once; more are reset.
 const ROADS_MAX: usize = 256;
@@ -195,7 +195,7 @@ impl Shared {
     }
 
     fn roads(&self) -> MutexGuard<'_, Vec<Arc<Road>>> {
-        self.roads.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.roads)
     }
 }
 
@@ -223,7 +223,7 @@ impl Road {
                 _ => {}
             }
             canary::listen_to_link(&buffer[..count]);
-            let acts = self.course.lock().unwrap_or_else(PoisonError::into_inner).next(side, &buffer[..count]);
+            let acts = lock(&self.course).next(side, &buffer[..count]);
             for act in acts {
                 if !self.act(act, to) {
                     break;

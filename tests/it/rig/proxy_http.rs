@@ -1,11 +1,12 @@
 //! HTTP's messages on their way between the program and a vendor: an answer cut, slow, lost, or another's.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::lock;
 use super::proxy::{Act, Course, Side};
 
 /// What can happen to an exchange.
@@ -65,11 +66,7 @@ impl Meddler {
 
     /// How often each kind came.
     pub fn made(&self) -> BTreeMap<&'static str, u64> {
-        self.lock().made.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).made.clone()
     }
 }
 
@@ -90,7 +87,7 @@ impl State {
 impl Course for Exchange {
     fn next(&mut self, from: Side, bytes: &[u8]) -> Vec<Act> {
         let meddler = self.meddler.clone();
-        let mut state = meddler.lock();
+        let mut state = lock(&meddler.0);
         if from == Side::Program {
             self.answer.clear();
             self.planned = state.plan();

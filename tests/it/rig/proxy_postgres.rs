@@ -1,10 +1,11 @@
 //! PostgreSQL's messages on their way: cut before a COMMIT, within it, behind it, or anywhere.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
 
+use super::lock;
 use super::proxy::{Act, Course, Side};
 
 /// Where it is cut.
@@ -108,11 +109,7 @@ impl Scissors {
 
     /// The cuts that were made, each with whether it hit a batch of a run.
     pub fn made(&self) -> Vec<(At, bool)> {
-        self.lock().made.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Cutter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).made.clone()
     }
 }
 
@@ -197,7 +194,7 @@ const AT_ONCE: u8 = 0;
 impl Wire {
     fn cut(&mut self, cut: Cut, acts: &mut Vec<Act>) {
         self.stage = Stage::Cut;
-        self.scissors.lock().made(cut, self.is_batch);
+        lock(&self.scissors.0).made(cut, self.is_batch);
         acts.push(cut.how());
     }
 
@@ -220,7 +217,7 @@ impl Wire {
         if from == Side::Program && self.is_over && matches!(kind, b'Q' | b'P' | b'B') {
             (self.is_batch, self.is_over) = (false, false);
         }
-        if let Some(cut) = self.scissors.lock().message() {
+        if let Some(cut) = lock(&self.scissors.0).message() {
             return Some(cut);
         }
         if let Some((cut, side, awaited)) = self.armed
@@ -241,7 +238,7 @@ impl Wire {
             return None;
         }
         self.is_over = true;
-        let cut = self.scissors.lock().commit()?;
+        let cut = lock(&self.scissors.0).commit()?;
         match (cut.at, kind) {
             (At::Torn, b'B') => self.armed = Some((cut, Side::Program, AT_ONCE)),
             (At::Sent, b'B') => self.armed = Some((cut, Side::Program, b'S')),

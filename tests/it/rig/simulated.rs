@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use chainfill::clock::{Clock as _, SystemClock};
@@ -16,8 +16,8 @@ use chainfill::vendor::server::Server;
 use chainfill::vendor::settings::Settings;
 use tokio::sync::oneshot;
 
-use super::canary;
 use super::table::{Row, row_of};
+use super::{canary, lock};
 use crate::simulator::retry_after::wait_ms;
 
 /// A request as the vendor saw it.
@@ -70,7 +70,7 @@ impl Simulated {
 
     /// The vendor itself.
     pub fn vendor(&self) -> MutexGuard<'_, Vendor> {
-        self.vendor.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.vendor)
     }
 
     /// Every bar of every listed option.
