@@ -136,7 +136,7 @@ async fn shifts(
     from: &Vantage,
 ) -> Result<Shifts, StoreError> {
     let shift = |run: &RunRow| (run.epoch, from.shift_ms(&run.identity.frame()));
-    let span = oldest.map_or(0, |oldest| newest.epoch.0 - oldest.0);
+    let span = oldest.map_or(0, |oldest| newest.epoch.0.saturating_sub(oldest.0));
     if span <= 0 {
         return Ok(Shifts(vec![shift(newest)]));
     }

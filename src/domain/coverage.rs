@@ -25,7 +25,7 @@ impl ExpiryCover {
     /// Adds the next option.
     pub fn add(&mut self, state: OptionState, rows: u64) {
         self.cells.push(letter(state));
-        self.rows += rows;
+        self.rows = self.rows.saturating_add(rows);
     }
 
     /// Options in a state.

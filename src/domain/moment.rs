@@ -88,7 +88,8 @@ impl Moment {
 
     /// The last 08:00 UTC at or before this moment.
     pub fn bar_boundary(self) -> Moment {
-        Moment((self.0 - BAR_OPENS_MS).div_euclid(DAY_MS) * DAY_MS + BAR_OPENS_MS)
+        let days = self.0.saturating_sub(BAR_OPENS_MS).div_euclid(DAY_MS);
+        Moment(days.saturating_mul(DAY_MS).saturating_add(BAR_OPENS_MS))
     }
 
     /// Whether it was, as far as can be: what was written under a clock far ahead may lie years in the future once that
@@ -129,6 +130,9 @@ mod tests {
         assert_eq!((at + 1).bar_boundary(), at);
         assert_eq!(Moment::opening_of(Date::constant(2024, 6, 16)), at);
         assert_eq!(at.rfc3339(), "2024-06-16T08:00:00Z");
+        // F-B13: a time that somebody else wrote
+        let far = [Moment(i64::MIN), Moment(i64::MAX)].map(Moment::bar_boundary);
+        assert!(far[0] < at && at < far[1], "{far:?}");
     }
 
     #[test]

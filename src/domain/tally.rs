@@ -49,22 +49,22 @@ impl Tally {
         tallies.into_values().collect()
     }
 
-    /// The counts of all currencies together.
+    /// The counts of all currencies together. Stored counts may be anybody's: where they are more than can be, so is this.
     pub fn total(tallies: &[Tally]) -> Tally {
         let nothing = Tally::nothing(Currency::stored("all"));
         tallies.iter().fold(nothing, |sum, one| Tally {
-            listed: sum.listed + one.listed,
-            pending: sum.pending + one.pending,
-            stored: sum.stored + one.stored,
-            empty: sum.empty + one.empty,
-            attention: sum.attention + one.attention,
-            rows: sum.rows + one.rows,
+            listed: sum.listed.saturating_add(one.listed),
+            pending: sum.pending.saturating_add(one.pending),
+            stored: sum.stored.saturating_add(one.stored),
+            empty: sum.empty.saturating_add(one.empty),
+            attention: sum.attention.saturating_add(one.attention),
+            rows: sum.rows.saturating_add(one.rows),
             ..sum
         })
     }
 
     /// Options whose history is known, be it that there is none.
     pub fn known(&self) -> u64 {
-        self.stored + self.empty
+        self.stored.saturating_add(self.empty)
     }
 }

@@ -15,6 +15,13 @@ use crate::domain::order::Order;
 use crate::domain::plan;
 use crate::limits::{EMPTY_DAYS_DEFAULT, REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECOND_MS};
 
+/// What mends a line of the ledger that cannot be read.
+pub(super) const MEND_LINE: &str = "put it right, or delete that row of chainfill_option: the next run takes the \
+                                    option's bars over, or asks for it again";
+
+/// What mends something that is kept under a name and cannot be read.
+pub(super) const MEND_MEMORY: &str = "put it right, or delete that row: what it says is found out again";
+
 /// A name as a store holds it.
 pub(super) fn storable_symbol(symbol: &Symbol) -> Symbol {
     match kept_name(symbol.as_str()) {

@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc, unreachable_pub, missing_docs)]
 #![allow(clippy::duration_suboptimal_units, clippy::unnecessary_literal_bound)]
 
+mod altered;
 mod bombs;
 mod cli;
 mod crash;

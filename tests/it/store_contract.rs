@@ -1,6 +1,7 @@
 //! What every store must do, held against each of them.
 
 mod adopted;
+mod altered;
 mod facts;
 mod files;
 mod home;

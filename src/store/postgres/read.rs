@@ -4,10 +4,10 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
 use serde::de::DeserializeOwned;
-use tokio_postgres::Row;
+use tokio_postgres::{Error, Row};
 
 use super::link::Link;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, caused};
 use super::wire::{Day, Exact};
 use crate::domain::candle::Candle;
 use crate::domain::governor;
@@ -18,7 +18,7 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::domain::vantage::Beat;
 use crate::limits::LOG_REQUESTS_MAX;
-use crate::store::row::{Line, Lines, counted_span_ms, open_count};
+use crate::store::row::{Line, Lines, MEND_MEMORY, counted_span_ms, open_count};
 use crate::store::{EachBar, Epoch, Glance, Ledger, ListingRow, Loaded, RunRow, merge};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -173,10 +173,7 @@ pub(super) async fn history(link: &mut Link, symbol: &Symbol) -> Result<Vec<Cand
 /// Reads a bar from the first seven columns of [`BARS_OF`]; or says why it is none.
 pub(super) fn bar(row: &Row) -> Result<Candle, String> {
     let Ok(Day(date)) = row.try_get(0) else { return Err("a date that is none".to_owned()) };
-    let odd = |error: tokio_postgres::Error| match std::error::Error::source(&error) {
-        Some(cause) => format!("{date}: {cause}"),
-        None => format!("{date}: {error}"),
-    };
+    let odd = |error: Error| format!("{date}: {}", caused(&error));
     // An older script may have left it out; the date says the same.
     let open_ms: Option<i64> = row.try_get(1).map_err(odd)?;
     let number = |at: usize| Ok::<_, String>(row.try_get::<_, Option<Exact>>(at).map_err(odd)?.map(|exact| exact.0));
@@ -193,20 +190,24 @@ pub(super) fn bar(row: &Row) -> Result<Candle, String> {
 
 /// A ledger line, from the columns in the order of [`Line`].
 pub(super) fn record(row: &Row, lines: &mut Lines) -> Result<OptionRecord, Trouble> {
-    let day = |at| Ok::<_, Trouble>(row.try_get::<_, Option<Day>>(at)?.map(|day| day.0));
-    let line = Line {
-        symbol: row.try_get(0)?,
-        currency: row.try_get(1)?,
-        state: row.try_get(2)?,
-        row_count: row.try_get(3)?,
-        first_bar: day(4)?,
-        last_bar: day(5)?,
-        print: row.try_get(6)?,
-        fetched_at: row.try_get(7)?,
-        listed: row.try_get(8)?,
-        reason: row.try_get(9)?,
+    let symbol = row.try_get(0)?;
+    let day = |at| Ok::<_, Error>(row.try_get::<_, Option<Day>>(at)?.map(|day| day.0));
+    let line = || {
+        Ok(Line {
+            symbol,
+            currency: row.try_get(1)?,
+            state: row.try_get(2)?,
+            row_count: row.try_get(3)?,
+            first_bar: day(4)?,
+            last_bar: day(5)?,
+            print: row.try_get(6)?,
+            fetched_at: row.try_get(7)?,
+            listed: row.try_get(8)?,
+            reason: row.try_get(9)?,
+        })
     };
-    lines.read(&line).map_err(|what| Trouble::odd(format!("the ledger's line of {}: {what}", line.symbol)))
+    let line = line().map_err(|error: Error| Trouble::line(symbol, &caused(&error)))?;
+    lines.read(&line).map_err(|what| Trouble::line(symbol, &what))
 }
 
 /// The newest run, from the answer to [`RUNS`].
@@ -216,6 +217,10 @@ pub(super) fn run(rows: &[Row]) -> Result<Option<RunRow>, Trouble> {
 
 /// A run, from the columns of [`RUNS`].
 pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
+    read_run(row).map_err(|trouble| trouble.in_table("chainfill_run"))
+}
+
+fn read_run(row: &Row) -> Result<RunRow, Trouble> {
     let identity = kept::read(row.try_get(1)?);
     let ended = row.try_get::<_, Option<i64>>(3)?.zip(row.try_get(4)?);
     Ok(RunRow {
@@ -237,7 +242,8 @@ fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>
         return Ok(None);
     };
     let value = kept::read(row.try_get(1)?);
-    value.map(Some).map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
+    let odd = |error| Trouble::Unfit(format!("chainfill_memory, {name}: {error}"), MEND_MEMORY.to_owned());
+    value.map(Some).map_err(odd)
 }
 
 fn counted(rows: &[Row]) -> Result<Vec<(Epoch, Counted)>, Trouble> {
@@ -245,7 +251,8 @@ fn counted(rows: &[Row]) -> Result<Vec<(Epoch, Counted)>, Trouble> {
         let (sent, done) = (Moment(row.try_get(1)?), Moment(row.try_get(2)?));
         Ok((Epoch(row.try_get(0)?), Counted { sent, done }))
     };
-    let mut counted = rows.iter().map(read).collect::<Result<Vec<_>, Trouble>>()?;
+    let counted = rows.iter().map(read).collect::<Result<Vec<_>, Trouble>>();
+    let mut counted = counted.map_err(|trouble| trouble.in_table("chainfill_attempt"))?;
     counted.sort_unstable_by_key(|(_, counted)| (counted.done, counted.sent));
     Ok(counted)
 }

@@ -94,7 +94,8 @@ async fn check_version(link: &Link, place: &str, mode: Mode) -> Result<i32, Trou
     let known = known();
     let mut found = 0;
     if exists(link, "chainfill_schema").await? {
-        found = link.ask_one("SELECT max(version) FROM chainfill_schema", &[]).await?.try_get(0)?;
+        let newest = link.ask_one("SELECT max(version) FROM chainfill_schema", &[]).await?.try_get(0);
+        found = newest.map_err(|error| Trouble::from(error).in_table("chainfill_schema"))?;
     }
     if found > known {
         return Err(Trouble::Unfit(

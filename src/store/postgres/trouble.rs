@@ -5,6 +5,7 @@ use std::error::Error as _;
 use tokio_postgres::error::{DbError, Error, SqlState};
 
 use crate::store::StoreError;
+use crate::store::row::MEND_LINE;
 
 /// An error inside a call, before it knows its store's place.
 #[derive(Debug)]
@@ -35,6 +36,29 @@ impl Trouble {
         Trouble::Unfit(what.into(), "look at that row; `chainfill verify` names the options".to_owned())
     }
 
+    /// A line of the ledger holds what cannot be.
+    pub(super) fn line(symbol: &str, what: &str) -> Trouble {
+        Trouble::Unfit(format!("the ledger's line of {symbol}: {what}"), MEND_LINE.to_owned())
+    }
+
+    /// The same, and where it is a value that no run can have written, or a row is gone, the table in which that is (B13).
+    pub(super) fn in_table(self, table: &str) -> Trouble {
+        match self {
+            // The driver keeps its kinds of errors to itself.
+            Trouble::Server(error)
+                if error.as_db_error().is_none() && error.to_string().starts_with("error deserial") =>
+            {
+                let what = format!("a row of {table} cannot be read: {}", caused(&error));
+                Trouble::Unfit(what, "put it right, or restore a backup".to_owned())
+            }
+            Trouble::Server(error) if error.to_string().starts_with("query returned an unexpected number of rows") => {
+                let mend = "restore a backup, or use another database";
+                Trouble::Unfit(format!("{table} has lost its row"), mend.to_owned())
+            }
+            other => other,
+        }
+    }
+
     /// The server's code, where the server said it.
     pub(super) fn code(&self) -> Option<&SqlState> {
         match self {
@@ -61,6 +85,11 @@ impl Trouble {
             },
         }
     }
+}
+
+/// What a value could not be read for: the driver's own words say only in which column.
+pub(super) fn caused(error: &Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn server_said(said: &DbError, place: String) -> StoreError {

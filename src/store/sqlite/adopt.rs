@@ -71,7 +71,10 @@ pub(super) fn adopt(connection: &Connection) -> Result<Adopted, Trouble> {
 /// option that seemed fetched after its expiry, and was not, would never be asked for again.
 fn moment(value: ValueRef<'_>) -> Option<Moment> {
     match value {
-        ValueRef::Integer(number) => Some(Moment(if number.abs() < 100_000_000_000 { number * 1_000 } else { number })),
+        ValueRef::Integer(number) => {
+            let is_in_seconds = number.unsigned_abs() < 100_000_000_000;
+            Some(Moment(if is_in_seconds { number * 1_000 } else { number }))
+        }
         ValueRef::Text(text) => {
             let text = std::str::from_utf8(text).ok()?.trim();
             let with_zone = text.parse::<Timestamp>().ok();

@@ -12,6 +12,20 @@ use crate::store::row::{order_of, order_text};
 use crate::store::text::plain;
 use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
+/// Above every epoch before, whatever became of the lease's own number: the newest run is the one with the highest.
+const TAKE: &str = "UPDATE chainfill_lease SET held = 1, beat_at = ?1, \
+     epoch = max(CAST(epoch AS INTEGER), (SELECT coalesce(max(epoch), 0) FROM chainfill_run)) + 1";
+
+/// Counts the ledger anew. Nothing but a hand in the tables, or a flipped bit, makes the kept counts others than these; from
+/// then on every page would be wrong by as much (B13).
+const RECOUNT: &str = "INSERT INTO chainfill_tally (currency, listed, pending, stored, empty, attention, bars) \
+     SELECT currency, sum(one), sum(state = 'pending'), sum(state = 'stored'), sum(state = 'empty'), \
+     sum(state = 'attention'), sum(min(row_count, 4294967295)) FROM \
+     (SELECT currency, 1 AS one, state, row_count FROM chainfill_option \
+     UNION ALL SELECT currency, 0, '', 0 FROM chainfill_tally) WHERE TRUE GROUP BY currency \
+     ON CONFLICT (currency) DO UPDATE SET listed = excluded.listed, pending = excluded.pending, \
+     stored = excluded.stored, empty = excluded.empty, attention = excluded.attention, bars = excluded.bars";
+
 /// Takes the lease.
 pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trouble> {
     if let Some(holder) = holder(connection)? {
@@ -32,12 +46,14 @@ pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trou
         [],
     )?;
     let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
-    connection.execute("UPDATE chainfill_lease SET epoch = epoch + 1, held = 1, beat_at = ?1", [wish.now.0])?;
-    let epoch: i64 = connection.query_row("SELECT epoch FROM chainfill_lease", [], |row| row.get(0))?;
+    connection.execute(TAKE, [wish.now.0])?;
+    let epoch = connection.query_row("SELECT epoch FROM chainfill_lease", [], |row| row.get(0));
+    let epoch: i64 = epoch.map_err(in_lease)?;
     connection.execute(
         "INSERT INTO chainfill_run (epoch, identity, started_at) VALUES (?1, ?2, ?3)",
         params![epoch, plain(&identity), wish.now.0],
     )?;
+    connection.execute_batch(RECOUNT)?;
     // The older script may have run again since.
     adopt::adopt(connection)?;
     Ok(Epoch(epoch))
@@ -88,7 +104,12 @@ pub(super) fn untaken(connection: &Connection, epoch: Epoch) -> Result<Vec<(i64,
 
 /// Who holds the store.
 fn holder(connection: &Connection) -> Result<Option<Holder>, Trouble> {
-    let held: bool = connection.query_row("SELECT held FROM chainfill_lease", [], |row| row.get(0))?;
+    let held = connection.query_row("SELECT held FROM chainfill_lease", [], |row| row.get(0));
+    let held: bool = held.map_err(in_lease)?;
     let run = run(connection)?.filter(|_| held);
     Ok(run.map(|run| Holder { identity: run.identity, epoch: run.epoch, beat: run.beat }))
+}
+
+fn in_lease(error: rusqlite::Error) -> Trouble {
+    Trouble::from(error).in_table("chainfill_lease")
 }

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::civil::Date;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::row::storable_symbol;
+use super::row::{MEND_MEMORY, storable_symbol};
 use super::{
     Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Ledger, Left, Loaded, Mode, Opened, Order, Outside,
     RunEnd, RunRow, Store, StoreError, Story,
@@ -210,9 +211,14 @@ impl SqliteStore {
 /// What is kept under a name.
 fn memory<T: DeserializeOwned>(connection: &Connection, name: &str) -> Result<Option<T>, Trouble> {
     let sql = "SELECT value FROM chainfill_memory WHERE name = ?1";
-    let value: Option<String> = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
-    let read = |value: String| kept::read(&value);
-    value.map(read).transpose().map_err(|error| Trouble::odd(format!("chainfill_memory, {name}: {error}")))
+    let value = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional();
+    let value: Option<Value> = value.map_err(|error| Trouble::from(error).in_table("chainfill_memory"))?;
+    let read = |value| match value {
+        Value::Text(text) => kept::read(&text).map_err(|error| error.to_string()),
+        _ => Err("it is no text".to_owned()),
+    };
+    let odd = |what| Trouble::Unfit(format!("chainfill_memory, {name}: {what}"), MEND_MEMORY.to_owned());
+    value.map(read).transpose().map_err(odd)
 }
 
 /// Keeps something under a name.

@@ -22,12 +22,17 @@ pub(super) fn coverage(connection: &Connection, currency: &Currency) -> Result<V
     let mut rows = statement.query([currency.as_str()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str_or_null().map_err(|error| Trouble::odd(error.to_string()))?;
-        let expiry: Option<Date> =
-            text.map(str::parse).transpose().map_err(|error: jiff::Error| Trouble::odd(error.to_string()))?;
-        let word = row.get_ref(1)?.as_str().unwrap_or_default();
-        let state = OptionState::from_word(word).ok_or_else(|| Trouble::odd(format!("unknown state {word:?}")))?;
-        coverage::add(&mut found, expiry, state, row.get::<_, i64>(2)?.unsigned_abs());
+        let mut read = || {
+            let text = row.get_ref(0)?.as_str_or_null().map_err(|_| "an expiry that is no text")?;
+            let expiry: Option<Date> = text.map(str::parse).transpose()?;
+            let word = row.get_ref(1)?.as_str().unwrap_or_default();
+            let state = OptionState::from_word(word).ok_or_else(|| format!("unknown state {word:?}"))?;
+            coverage::add(&mut found, expiry, state, row.get::<_, i64>(2)?.unsigned_abs());
+            Ok(())
+        };
+        read().map_err(|what: Box<dyn std::error::Error>| {
+            Trouble::line(&format!("an option of {currency}"), &what.to_string())
+        })?;
     }
     Ok(found)
 }
@@ -93,7 +98,7 @@ fn journal_where(
     };
     let mut statement = connection.prepare(&sql)?;
     let lines = statement.query_map(values, read)?;
-    Ok(lines.collect::<Result<_, _>>()?)
+    lines.collect::<Result<_, _>>().map_err(|error| Trouble::from(error).in_table("chainfill_attempt"))
 }
 
 /// The newest runs.

@@ -56,8 +56,10 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
     let newest = "SELECT max(sent) FROM chainfill_attempt";
     let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0))?;
     let since = Moment(newest.unwrap_or(0)) - counted_span_ms(&throttle);
-    let requests: i64 =
-        connection.query_row("SELECT coalesce(sum(requests), 0) FROM chainfill_run", [], |row| row.get(0))?;
+    let requests = "SELECT coalesce(sum(requests), 0) FROM chainfill_run";
+    let requests: i64 = connection
+        .query_row(requests, [], |row| row.get(0))
+        .map_err(|error| Trouble::from(error).in_table("chainfill_run"))?;
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_bytes: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let ability = memory(connection, "ability")?.unwrap_or_default();
@@ -119,25 +121,29 @@ pub(super) fn audit(connection: &Connection, each: &mut dyn FnMut(Vec<AuditedRow
 
 /// A ledger line, from the columns in the order of [`Line`].
 pub(super) fn record(row: &Row<'_>, lines: &mut Lines) -> Result<OptionRecord, Trouble> {
-    let text = |at| -> Result<Option<&str>, Trouble> {
-        row.get_ref(at)?.as_str_or_null().map_err(|error| Trouble::odd(error.to_string()))
+    let text = |at| row.get_ref(at).map_err(words)?.as_str_or_null().map_err(words);
+    let number = |at| row.get::<_, i64>(at).map_err(words);
+    let date = |at| text(at)?.map(str::parse::<Date>).transpose().map_err(words);
+    let symbol = text(0).unwrap_or_default().unwrap_or_default();
+    let mut read = || {
+        lines.read(&Line {
+            symbol: text(0)?.unwrap_or_default(),
+            currency: text(1)?.unwrap_or_default(),
+            state: text(2)?.unwrap_or_default(),
+            row_count: number(3)?,
+            first_bar: date(4)?,
+            last_bar: date(5)?,
+            print: number(6)?,
+            fetched_at: row.get(7).map_err(words)?,
+            listed: row.get(8).map_err(words)?,
+            reason: text(9)?,
+        })
     };
-    let date = |at| -> Result<Option<Date>, Trouble> {
-        text(at)?.map(str::parse).transpose().map_err(|error: jiff::Error| Trouble::odd(error.to_string()))
-    };
-    let line = Line {
-        symbol: text(0)?.unwrap_or_default(),
-        currency: text(1)?.unwrap_or_default(),
-        state: text(2)?.unwrap_or_default(),
-        row_count: row.get(3)?,
-        first_bar: date(4)?,
-        last_bar: date(5)?,
-        print: row.get(6)?,
-        fetched_at: row.get(7)?,
-        listed: row.get(8)?,
-        reason: text(9)?,
-    };
-    lines.read(&line).map_err(|what| Trouble::odd(format!("the ledger's line of {}: {what}", line.symbol)))
+    read().map_err(|what: String| Trouble::line(symbol, &what))
+}
+
+fn words(error: impl ToString) -> String {
+    error.to_string()
 }
 
 /// The newest run.
@@ -149,6 +155,10 @@ pub(super) fn run(connection: &Connection) -> Result<Option<RunRow>, Trouble> {
 
 /// A run, from the columns of [`RUNS`].
 pub(super) fn run_row(row: &Row<'_>) -> Result<RunRow, Trouble> {
+    read_run(row).map_err(|trouble| trouble.in_table("chainfill_run"))
+}
+
+fn read_run(row: &Row<'_>) -> Result<RunRow, Trouble> {
     let identity: String = row.get(1)?;
     let ended = row.get::<_, Option<i64>>(3)?.zip(row.get(4)?).map(|(at, ending)| (Moment(at), ending));
     Ok(RunRow {
@@ -181,8 +191,8 @@ fn counted(connection: &Connection, since: Moment) -> Result<Vec<(Epoch, Counted
     let mut rows = statement.query(params![since.0, i64::try_from(LOG_REQUESTS_MAX).unwrap_or(i64::MAX)])?;
     let mut counted = Vec::new();
     while let Some(row) = rows.next()? {
-        let (sent, done) = (Moment(row.get(1)?), Moment(row.get(2)?));
-        counted.push((Epoch(row.get(0)?), Counted { sent, done }));
+        let read = || Ok((Epoch(row.get(0)?), Counted { sent: Moment(row.get(1)?), done: Moment(row.get(2)?) }));
+        counted.push(read().map_err(|error: rusqlite::Error| Trouble::from(error).in_table("chainfill_attempt"))?);
     }
     counted.sort_unstable_by_key(|(_, counted)| (counted.done, counted.sent));
     Ok(counted)
@@ -200,7 +210,8 @@ fn listing(connection: &Connection) -> Result<Option<ListingRow>, Trouble> {
             vanished: row.get(4)?,
         })
     };
-    Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
+    let found = connection.prepare_cached(sql)?.query_row([], read).optional();
+    found.map_err(|error| Trouble::from(error).in_table("chainfill_listing"))
 }
 
 fn tallies(connection: &Connection) -> Result<Vec<Tally>, Trouble> {
@@ -209,12 +220,15 @@ fn tallies(connection: &Connection) -> Result<Vec<Tally>, Trouble> {
     let mut rows = statement.query([])?;
     let mut tallies = Vec::new();
     while let Some(row) = rows.next()? {
-        let currency: String = row.get(0)?;
-        let mut numbers = [0; 6];
-        for (at, number) in numbers.iter_mut().enumerate() {
-            *number = row.get(at + 1)?;
-        }
-        tallies.push(merge::tally(&currency, numbers));
+        tallies.push(tally(row).map_err(|error| Trouble::from(error).in_table("chainfill_tally"))?);
     }
     Ok(tallies)
+}
+
+fn tally(row: &Row<'_>) -> Result<Tally, rusqlite::Error> {
+    let mut numbers = [0; 6];
+    for (at, number) in numbers.iter_mut().enumerate() {
+        *number = row.get(at + 1)?;
+    }
+    Ok(merge::tally(&row.get::<_, String>(0)?, numbers))
 }

@@ -85,7 +85,8 @@ fn version(connection: &Connection) -> Result<i32, Trouble> {
     if !exists(connection, "chainfill_schema")? {
         return Ok(0);
     }
-    Ok(connection.query_row("SELECT max(version) FROM chainfill_schema", [], |row| row.get(0))?)
+    let newest = connection.query_row("SELECT max(version) FROM chainfill_schema", [], |row| row.get(0));
+    newest.map_err(|error| Trouble::from(error).in_table("chainfill_schema"))
 }
 
 fn exists(connection: &Connection, table: &str) -> Result<bool, Trouble> {

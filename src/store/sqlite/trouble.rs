@@ -1,8 +1,9 @@
 //! What SQLite's errors mean for a run.
 
-use rusqlite::{ErrorCode, ffi};
+use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::store::StoreError;
+use crate::store::row::MEND_LINE;
 
 /// An error inside a call, before it knows its store's place.
 #[derive(Debug)]
@@ -31,6 +32,31 @@ impl Trouble {
     /// The table holds what cannot be.
     pub(super) fn odd(what: impl Into<String>) -> Trouble {
         Trouble::Unfit(what.into(), "look at that row; `chainfill verify` names the options".to_owned())
+    }
+
+    /// A line of the ledger holds what cannot be.
+    pub(super) fn line(symbol: &str, what: &str) -> Trouble {
+        Trouble::Unfit(format!("the ledger's line of {symbol}: {what}"), MEND_LINE.to_owned())
+    }
+
+    /// The same, and where it is a value that no run can have written, the table in which that stands (B13).
+    pub(super) fn in_table(self, table: &str) -> Trouble {
+        match self {
+            Trouble::Sql(
+                error @ (Error::FromSqlConversionFailure(..)
+                | Error::IntegralValueOutOfRange(..)
+                | Error::InvalidColumnType(..)
+                | Error::Utf8Error(..)),
+            ) => Trouble::Unfit(
+                format!("a row of {table} cannot be read: {error}"),
+                "put it right, or restore a backup".to_owned(),
+            ),
+            Trouble::Sql(Error::QueryReturnedNoRows) => Trouble::Unfit(
+                format!("{table} has lost its row"),
+                "restore a backup, or start with a new file".to_owned(),
+            ),
+            other => other,
+        }
     }
 
     /// The error as the port tells it.

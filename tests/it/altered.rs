@@ -1,0 +1,156 @@
+//! Cells of an archive altered by somebody else: a flipped bit, a hand in a shell, a script of their own. Whatever stands
+//! there is read, shown, proved and worked on, or refused with what mends it: nothing panics or hangs over it, no bar of
+//! another option changes, and a proof that finds nothing is true.
+
+mod archive;
+mod postgres;
+mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use chainfill::store::{StoreError, StoreUrl};
+use fastrand::Rng;
+
+use self::archive::{Archive, Seen};
+use self::postgres::Database;
+use self::sqlite::File;
+use crate::rig::bout::{Bout, seed};
+
+/// Stories in `./check`; `./trust` asks for more.
+const ON_SQLITE: u64 = 1_000;
+const ON_POSTGRES: u64 = 40;
+
+/// Most alterations of one story.
+const ALTERED_MAX: usize = 3;
+
+/// What was altered.
+#[derive(Debug, Default)]
+pub struct Altered {
+    /// In words.
+    words: Vec<String>,
+    /// The options that a row of it named, before or after.
+    symbols: BTreeSet<String>,
+}
+
+/// Where the archive stands.
+pub trait Place {
+    /// For whoever opens it.
+    fn url(&self) -> StoreUrl;
+    /// The archive as it is now is what [`Place::put_back`] brings back.
+    fn keep(&mut self);
+    fn put_back(&mut self);
+    /// Alters a row of it. What was done, and the options that it named; `None` where the table does not take it.
+    fn alter(&self, rng: &mut Rng) -> Option<(String, Vec<String>)>;
+    /// Every row of the table of bars in words, by symbol.
+    fn rows(&self) -> BTreeMap<String, Vec<String>>;
+}
+
+#[test]
+fn whatever_cell_of_a_file_is_altered_nothing_panics_and_no_proof_is_false() {
+    // F-B13, F-B14, F-X1, F-P7
+    tell_all("altered-sqlite", ON_SQLITE, &mut Archive::new(File::new()));
+}
+
+#[test]
+fn whatever_cell_of_a_database_is_altered_nothing_panics_and_no_proof_is_false() {
+    // F-B13, F-B14, F-X1
+    tell_all("altered-postgres", ON_POSTGRES, &mut Archive::new(Database::new()));
+}
+
+/// One story again: `CHAINFILL_SEED=… CHAINFILL_STORE=postgres cargo nextest run altered::one_story_again --no-capture`.
+#[test]
+fn one_story_again() {
+    match std::env::var("CHAINFILL_STORE").as_deref() {
+        Ok("sqlite") => tell(&mut Archive::new(File::new()), seed("altered")),
+        Ok("postgres") => tell(&mut Archive::new(Database::new()), seed("altered")),
+        _ => {}
+    }
+}
+
+fn tell_all<P: Place>(name: &'static str, stories: u64, archive: &mut Archive<P>) {
+    let mut bout = Bout::new(name, stories);
+    let mut rng = bout.rng();
+    while bout.left() > 0 {
+        let seed = rng.u64(..);
+        if let Err(what) = catch_unwind(AssertUnwindSafe(|| tell(archive, seed))) {
+            bout.lost(1);
+            println!("the story that failed is that of CHAINFILL_SEED={seed} in altered::one_story_again");
+            resume_unwind(what);
+        }
+        bout.done(1);
+    }
+}
+
+/// One story: cells are altered, everybody looks, and a run works on what is there.
+fn tell<P: Place>(archive: &mut Archive<P>, seed: u64) {
+    archive.place.put_back();
+    let altered = alter(&archive.place, &mut Rng::with_seed(seed));
+    let before = archive.place.rows();
+    match archive.looked_at() {
+        Ok(seen) => truthful(archive, &seen, &altered.words),
+        Err(error) => refused(&error, &altered.words),
+    }
+    match archive.worked_on() {
+        Ok(words) => println!("{words}"),
+        Err(error) => refused(&error, &altered.words),
+    }
+    let after = archive.place.rows();
+    for (symbol, rows) in before.iter().filter(|(symbol, _)| !altered.symbols.contains(*symbol)) {
+        assert_eq!(after.get(symbol), Some(rows), "{symbol} is another one after {:?}", altered.words);
+    }
+}
+
+fn alter(place: &impl Place, rng: &mut Rng) -> Altered {
+    let mut altered = Altered::default();
+    let count = if rng.bool() { 1 } else { rng.usize(1..=ALTERED_MAX) };
+    while altered.words.len() < count {
+        if let Some((words, symbols)) = place.alter(rng) {
+            altered.words.push(words);
+            altered.symbols.extend(symbols);
+        }
+    }
+    altered
+}
+
+/// A proof without a finding says that each option holds what the vendor sent, no bar more or less.
+fn truthful<P: Place>(archive: &Archive<P>, seen: &Seen, words: &[String]) {
+    if !seen.findings.is_empty() {
+        return;
+    }
+    let none = Vec::new();
+    for symbol in &seen.ledger {
+        let stored = seen.bars.get(symbol).unwrap_or(&none);
+        assert_eq!(archive.truth.get(symbol), Some(stored), "{symbol} is said to be whole after {words:?}");
+    }
+    let strays: Vec<_> = seen.bars.keys().filter(|symbol| !seen.ledger.contains(*symbol)).collect();
+    assert!(strays.is_empty(), "{strays:?} are said to be whole after {words:?}");
+}
+
+/// What cannot be worked on is told with what to do, and never as a fault of the program.
+fn refused(error: &StoreError, words: &[String]) {
+    println!("refused: {error} after {words:?}");
+    assert!(!error.to_string().contains("has died"), "{error} after {words:?}");
+}
+
+/// The text with a bit flipped, a part of it gone, or a number in it made another.
+fn garbled(text: &str, rng: &mut Rng) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    if bytes.is_empty() {
+        return "?".to_owned();
+    }
+    let at = rng.usize(..bytes.len());
+    match rng.u8(..4) {
+        0 => bytes[at] ^= 1 << rng.u8(..7),
+        1 => bytes.truncate(at),
+        2 => drop(bytes.drain(at..(at + 1 + rng.usize(..8)).min(text.len()))),
+        _ => {
+            let from = bytes[at..].iter().position(u8::is_ascii_digit).map_or(at, |more| at + more);
+            let len = bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let numbers =
+                ["0", "-1", "1", "9223372036854775807", "-9223372036854775808", "18446744073709551615", "1e9"];
+            bytes.splice(from..from + len, numbers[rng.usize(..numbers.len())].bytes());
+        }
+    }
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
