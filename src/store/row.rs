@@ -19,6 +19,9 @@ use crate::limits::{EMPTY_DAYS_DEFAULT, REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECON
 pub(super) const MEND_LINE: &str = "put it right, or delete that row of chainfill_option: the next run takes the \
                                     option's bars over, or asks for it again";
 
+/// What mends a row of another table of ours that cannot be read.
+pub(super) const MEND_ROW: &str = "put it right, or restore a backup";
+
 /// What mends something that is kept under a name and cannot be read.
 pub(super) const MEND_MEMORY: &str = "put it right, or delete that row: what it says is found out again";
 

@@ -225,7 +225,7 @@ fn read_run(row: &Row) -> Result<RunRow, Trouble> {
     let ended = row.try_get::<_, Option<i64>>(3)?.zip(row.try_get(4)?);
     Ok(RunRow {
         epoch: Epoch(row.try_get(0)?),
-        identity: identity.map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
+        identity: identity.map_err(|error| Trouble::row("chainfill_run", error))?,
         beat: Beat::Ago(row.try_get(2)?),
         ended: ended.map(|(at, ending)| (Moment(at), ending)),
         progress: row.try_get(5)?,

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use tokio_postgres::error::{DbError, Error, SqlState};
 
 use crate::store::StoreError;
-use crate::store::row::MEND_LINE;
+use crate::store::row::{MEND_LINE, MEND_ROW};
 
 /// An error inside a call, before it knows its store's place.
 #[derive(Debug)]
@@ -41,6 +41,11 @@ impl Trouble {
         Trouble::Unfit(format!("the ledger's line of {symbol}: {what}"), MEND_LINE.to_owned())
     }
 
+    /// A row of that table holds what cannot be.
+    pub(super) fn row(table: &str, what: impl std::fmt::Display) -> Trouble {
+        Trouble::Unfit(format!("a row of {table} cannot be read: {what}"), MEND_ROW.to_owned())
+    }
+
     /// The same, and where it is a value that no run can have written, or a row is gone, the table in which that is (B13).
     pub(super) fn in_table(self, table: &str) -> Trouble {
         match self {
@@ -48,8 +53,7 @@ impl Trouble {
             Trouble::Server(error)
                 if error.as_db_error().is_none() && error.to_string().starts_with("error deserial") =>
             {
-                let what = format!("a row of {table} cannot be read: {}", caused(&error));
-                Trouble::Unfit(what, "put it right, or restore a backup".to_owned())
+                Trouble::row(table, caused(&error))
             }
             Trouble::Server(error) if error.to_string().starts_with("query returned an unexpected number of rows") => {
                 let mend = "restore a backup, or use another database";

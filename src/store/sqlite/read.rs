@@ -163,7 +163,7 @@ fn read_run(row: &Row<'_>) -> Result<RunRow, Trouble> {
     let ended = row.get::<_, Option<i64>>(3)?.zip(row.get(4)?).map(|(at, ending)| (Moment(at), ending));
     Ok(RunRow {
         epoch: Epoch(row.get(0)?),
-        identity: kept::read(&identity).map_err(|error| Trouble::odd(format!("chainfill_run: {error}")))?,
+        identity: kept::read(&identity).map_err(|error| Trouble::row("chainfill_run", error))?,
         // By the run's own clock: a file has none.
         beat: Beat::At(Moment(row.get(2)?)),
         ended,

@@ -3,7 +3,7 @@
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::store::StoreError;
-use crate::store::row::MEND_LINE;
+use crate::store::row::{MEND_LINE, MEND_ROW};
 
 /// An error inside a call, before it knows its store's place.
 #[derive(Debug)]
@@ -39,6 +39,11 @@ impl Trouble {
         Trouble::Unfit(format!("the ledger's line of {symbol}: {what}"), MEND_LINE.to_owned())
     }
 
+    /// A row of that table holds what cannot be.
+    pub(super) fn row(table: &str, what: impl std::fmt::Display) -> Trouble {
+        Trouble::Unfit(format!("a row of {table} cannot be read: {what}"), MEND_ROW.to_owned())
+    }
+
     /// The same, and where it is a value that no run can have written, the table in which that stands (B13).
     pub(super) fn in_table(self, table: &str) -> Trouble {
         match self {
@@ -47,10 +52,7 @@ impl Trouble {
                 | Error::IntegralValueOutOfRange(..)
                 | Error::InvalidColumnType(..)
                 | Error::Utf8Error(..)),
-            ) => Trouble::Unfit(
-                format!("a row of {table} cannot be read: {error}"),
-                "put it right, or restore a backup".to_owned(),
-            ),
+            ) => Trouble::row(table, error),
             Trouble::Sql(Error::QueryReturnedNoRows) => Trouble::Unfit(
                 format!("{table} has lost its row"),
                 "restore a backup, or start with a new file".to_owned(),

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use chainfill::domain::candle::{Candle, Flaw};
 use chainfill::domain::instrument::Symbol;
-use chainfill::domain::ledger::Happening;
+use chainfill::domain::ledger::{Happening, OptionRecord};
 use chainfill::domain::moment::Moment;
 use chainfill::domain::order::Order;
 use chainfill::domain::plan::Horizon;
-use chainfill::domain::proof::Audit;
+use chainfill::domain::proof::{Audit, Wrong};
+use chainfill::domain::run::{Ending, Identity};
 use chainfill::domain::vantage::Vantage;
+use chainfill::engine::Report;
 use chainfill::sight;
-use chainfill::store::{Attempt, Batch, Mode, OptionNews, Outside, Store, StoreError, StoreUrl, open};
+use chainfill::store::{Attempt, Batch, Claim, Mode, OptionNews, Outside, RunEnd, Store, StoreError, StoreUrl, open};
 use chainfill::view::forecasts::ForecastsPage;
 use chainfill::view::missing::{MissingOption, MissingPage};
 use chainfill::view::proof::ProofPage;
@@ -38,12 +40,24 @@ pub struct Archive<P> {
 
 /// What a proof saw.
 pub struct Seen {
-    /// What it found.
-    pub findings: Vec<String>,
-    /// The options that the ledger names.
-    pub ledger: BTreeSet<String>,
+    /// What it found, by option.
+    pub findings: Vec<(String, Wrong)>,
+    /// The options that the ledger names, and their currencies.
+    pub ledger: BTreeMap<String, String>,
     /// What the table holds of each option.
     pub bars: BTreeMap<String, Vec<Candle>>,
+}
+
+impl Seen {
+    /// Whether a run asks for it: not under another currency's name.
+    pub fn is_asked_for(&self, symbol: &str) -> bool {
+        self.ledger.get(symbol).is_some_and(|currency| symbol.starts_with(&format!("{currency}-")))
+    }
+
+    /// The options whose rows are not those that were stored.
+    pub fn damaged(&self) -> impl Iterator<Item = &String> {
+        self.findings.iter().filter(|(_, wrong)| wrong.is_damage()).map(|(symbol, _)| symbol)
+    }
 }
 
 impl<P: Place> Archive<P> {
@@ -66,26 +80,53 @@ impl<P: Place> Archive<P> {
         })
     }
 
-    /// Whether a run that takes it over works on it, and how it ended.
-    pub fn worked_on(&self) -> Result<String, StoreError> {
+    /// A run takes it over and works on it; how it ended.
+    pub fn worked_on(&self) -> Result<Report, StoreError> {
+        self.runtime.block_on(async { work(open(&self.place.url(), Mode::Write).await?.store).await })
+    }
+
+    /// What is damaged is put back and asked for again, as `retry` and `backfill` do. `None` where the run did not come to
+    /// its end; else the options that were put back, and what a proof sees then.
+    pub fn mended(&self) -> Result<Option<(BTreeSet<String>, Seen)>, StoreError> {
         self.runtime.block_on(async {
             let store = open(&self.place.url(), Mode::Write).await?.store;
-            let mut world = World::on(vendor(), store);
-            world.latency_ms = 0;
-            world.settings.identity.pid = 2;
-            let epoch = world.begin().await?;
-            let work = world.work(epoch);
-            let stop = async {
-                tokio::time::sleep(WORK).await;
-                let _ = world.stop.send_replace(true);
-                tokio::time::sleep(END).await;
+            let seen = prove(&*store).await?;
+            let damaged: BTreeSet<String> =
+                seen.damaged().filter(|symbol| seen.ledger.contains_key(*symbol)).cloned().collect();
+            let identity = Identity { pid: 3, ..settings().identity };
+            let epoch = store.begin(&Claim { identity, now: BEGIN, alive: |_| Some(false) }).await?;
+            let put_back = |symbol: &String| OptionNews {
+                symbol: Symbol::new(symbol),
+                happening: Happening::PutBack,
+                candles: Vec::new(),
+                flaws: Vec::new(),
+                at: BEGIN,
+                data_source: "cryptodatadownload",
             };
-            let report = tokio::select! {
-                report = work => report?,
-                () = stop => panic!("a run that was told to stop goes on"),
-            };
-            Ok(report.words)
+            let options = damaged.iter().map(put_back).collect();
+            store.commit(epoch, &Batch { at: BEGIN, options, ..Batch::default() }).await?;
+            store.end(epoch, &RunEnd { at: BEGIN, ending: Ending::Complete, progress: None }).await?;
+            let report = work(store.clone()).await?;
+            let is_whole = matches!(report.ending, Ending::Complete | Ending::Attention);
+            Ok(if is_whole { Some((damaged, prove(&*store).await?)) } else { None })
         })
+    }
+}
+
+/// Whatever stands there, a run comes to its end, by itself or when it is told to.
+async fn work(store: Arc<dyn Store>) -> Result<Report, StoreError> {
+    let mut world = World::on(vendor(), store);
+    world.latency_ms = 0;
+    world.settings.identity.pid = 2;
+    let epoch = world.begin().await?;
+    let stop = async {
+        tokio::time::sleep(WORK).await;
+        let _ = world.stop.send_replace(true);
+        tokio::time::sleep(END).await;
+    };
+    tokio::select! {
+        report = world.work(epoch) => report,
+        () = stop => panic!("a run that was told to stop goes on"),
     }
 }
 
@@ -177,7 +218,7 @@ async fn prove(store: &dyn Store) -> Result<Seen, StoreError> {
     };
     let ledger = store.audit(&mut see).await?;
     let proof = audit.conclude(&ledger.records, &ledger.ability, Horizon { now: BEGIN, empty_days: 30 });
-    let findings = proof.findings.iter().map(|found| format!("{}: {}", found.symbol, found.wrong.words())).collect();
+    let findings = proof.findings.iter().map(|found| (found.symbol.to_string(), found.wrong.clone())).collect();
     let page = ProofPage {
         currencies: proof.checked,
         others: proof.others,
@@ -186,6 +227,7 @@ async fn prove(store: &dyn Store) -> Result<Seen, StoreError> {
     };
     let text = page.draw(80) + &page.json(BEGIN);
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "it steers a terminal: {text:?}");
-    let ledger = ledger.records.iter().map(|record| record.symbol.to_string()).collect();
+    let named = |record: &OptionRecord| (record.symbol.to_string(), record.currency.to_string());
+    let ledger = ledger.records.iter().map(named).collect();
     Ok(Seen { findings, ledger, bars })
 }

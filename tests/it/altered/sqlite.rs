@@ -94,7 +94,7 @@ impl Row {
         if count == 0 {
             return None;
         }
-        let sql = format!("SELECT * FROM {table} LIMIT 1 OFFSET {}", rng.i64(..count));
+        let sql = format!("SELECT * FROM {table} LIMIT 1 OFFSET {}", rng.i64(0..count));
         let cells = connection.query_row(&sql, [], |row| (0..info.len()).map(|at| row.get(at)).collect()).unwrap();
         Some(Row { table: table.to_owned(), columns: info.into_iter().map(|(name, _)| name).collect(), keys, cells })
     }
