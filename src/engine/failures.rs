@@ -168,7 +168,7 @@ impl Run {
         }
         let down = failure == Failure::Trouble && self.is_in_doubt(fault, now);
         work.tries += 1;
-        work.refused_last = if failure == Failure::Refused { work.refused_last + 1 } else { 0 };
+        work.refusals_in_a_row = if failure == Failure::Refused { work.refusals_in_a_row + 1 } else { 0 };
         let asks = match (work.ask.is_expiry(), self.is_probing()) {
             (false, _) => Asks::One,
             (true, true) => Asks::Probe,
@@ -181,7 +181,7 @@ impl Run {
             Failure::Trouble | Failure::Endless | Failure::Moved | Failure::BadValue | Failure::OtherOption
         );
         // And only refusals say that there is no such year: two other failures and one accident do not (T11).
-        let tries = if is_year_refused { work.refused_last } else { work.tries };
+        let tries = if is_year_refused { work.refusals_in_a_row } else { work.tries };
         let tries = tries + if of_pages { work.restarts } else { 0 };
         let tries = if self.failures.spoke { tries } else { tries.min(SILENT_TRIES) };
         let alike = u32::try_from(self.failures.suspects().len()).unwrap_or(u32::MAX);

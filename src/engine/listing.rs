@@ -28,7 +28,7 @@ pub(super) struct Listing {
     /// Years in a row, newest first, that held nothing.
     barren: u32,
     /// Years that were refused before any brought a name.
-    refused_years: u32,
+    refused_count: u32,
     /// Years of known options that were refused: what is known of them stays.
     missed_years: Vec<i16>,
     /// The whole list looked like one year's: another year is asked for to see whether that matters.
@@ -56,7 +56,7 @@ impl Listing {
             asked: Vec::new(),
             requests: 0,
             barren: 0,
-            refused_years: 0,
+            refused_count: 0,
             missed_years: Vec::new(),
             probing: false,
             whole,
@@ -152,8 +152,8 @@ impl Run {
         if let Some(listing) = &mut self.listing
             && listing.names.is_empty()
         {
-            listing.refused_years += 1;
-            if listing.refused_years >= LISTING_REFUSED_YEARS {
+            listing.refused_count += 1;
+            if listing.refused_count >= LISTING_REFUSED_YEARS {
                 self.stop(Stop::at_vendor(format!("the vendor refuses every listing: {fault}")));
                 return;
             }

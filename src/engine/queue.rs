@@ -16,8 +16,8 @@ pub(super) struct Work {
     pub ask: Ask,
     /// Tries that counted against it, since its last good page.
     pub tries: u32,
-    /// The last of them in a row that the vendor refused.
-    pub refused_last: u32,
+    /// How many of the newest of them the vendor refused, one after the other.
+    pub refusals_in_a_row: u32,
     /// How often it began anew; those tries count for good, or a query of many pages would never end.
     pub restarts: u32,
     /// Pages that are expected after this one.
@@ -192,7 +192,7 @@ impl Queue {
 impl Work {
     /// What was not tried yet.
     pub fn new(ask: Ask) -> Work {
-        Work { ask, tries: 0, refused_last: 0, restarts: 0, further: 0 }
+        Work { ask, tries: 0, refusals_in_a_row: 0, restarts: 0, further: 0 }
     }
 
     /// The first page of a query.

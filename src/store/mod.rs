@@ -3,6 +3,7 @@
 mod adoption;
 mod lookout;
 pub mod memory;
+mod mend;
 mod merge;
 mod open;
 mod outside;

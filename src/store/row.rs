@@ -15,16 +15,6 @@ use crate::domain::order::Order;
 use crate::domain::plan;
 use crate::limits::{EMPTY_DAYS_DEFAULT, REQUEST_MS_MAX, RETRY_AFTER_S_MAX, SECOND_MS};
 
-/// What mends a line of the ledger that cannot be read.
-pub(super) const MEND_LINE: &str = "put it right, or delete that row of chainfill_option: the next run takes the \
-                                    option's bars over, or asks for it again";
-
-/// What mends a row of another table of ours that cannot be read.
-pub(super) const MEND_ROW: &str = "put it right, or restore a backup";
-
-/// What mends something that is kept under a name and cannot be read.
-pub(super) const MEND_MEMORY: &str = "put it right, or delete that row: what it says is found out again";
-
 /// A name as a store holds it.
 pub(super) fn storable_symbol(symbol: &Symbol) -> Symbol {
     match kept_name(symbol.as_str()) {
@@ -121,7 +111,7 @@ pub(super) fn order_of(text: &str) -> Order {
 pub(super) fn open_count(tallies: &[super::Tally], due: &[(Currency, u64)], ability: &Ability) -> u64 {
     let pending = tallies.iter().map(|tally| (&tally.currency, tally.pending));
     let all = pending.chain(due.iter().map(|(currency, count)| (currency, *count)));
-    all.filter(|(currency, _)| ability.is_asked_for(currency)).map(|(_, count)| count).sum()
+    all.filter(|(currency, _)| ability.is_asked_for(currency)).fold(0, |sum, (_, count)| sum.saturating_add(count))
 }
 
 impl ListingRow {

@@ -10,16 +10,17 @@ use crate::store::row::{order_of, order_text};
 use crate::store::text::plain;
 use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
-/// Above every epoch before, whatever became of the lease's own number: the newest run is the one with the highest.
-const TAKE: &str = "UPDATE chainfill_lease SET epoch = greatest(epoch, (SELECT max(epoch) FROM chainfill_run)) + 1, \
-     held = TRUE, beat_at = clock_timestamp() RETURNING epoch";
+/// Above every epoch before, whatever became of the lease's own number: the newest run is the one with the highest, and a
+/// request under a number that stands in the journal would not be written there (I5).
+const TAKE: &str = "UPDATE chainfill_lease SET epoch = greatest(epoch, (SELECT max(epoch) FROM chainfill_run), \
+     (SELECT max(epoch) FROM chainfill_attempt)) + 1, held = TRUE, beat_at = clock_timestamp() RETURNING epoch";
 
 /// Counts the ledger anew. Nothing but a hand in the tables, or a flipped bit, makes the kept counts others than these; from
 /// then on every page would be wrong by as much (B13).
 const RECOUNT: &str = "INSERT INTO chainfill_tally AS t (currency, listed, pending, stored, empty, attention, bars) \
      SELECT currency, sum(one), count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'stored'), \
      count(*) FILTER (WHERE state = 'empty'), count(*) FILTER (WHERE state = 'attention'), \
-     sum(least(row_count, 4294967295)) FROM (SELECT currency, 1 AS one, state, row_count FROM chainfill_option \
+     sum(greatest(0, least(row_count, 4294967295))) FROM (SELECT currency, 1 AS one, state, row_count FROM chainfill_option \
      UNION ALL SELECT currency, 0, '', 0 FROM chainfill_tally) AS counted GROUP BY currency \
      ON CONFLICT (currency) DO UPDATE SET listed = excluded.listed, pending = excluded.pending, \
      stored = excluded.stored, empty = excluded.empty, attention = excluded.attention, bars = excluded.bars \
@@ -47,16 +48,17 @@ pub(super) async fn begin(link: &mut Link, wish: &Claim) -> Result<Epoch, Troubl
     }
     // Of runs before the last one this was done when the last one began.
     let unknown = "UPDATE chainfill_attempt SET outcome = 'unknown', counted = TRUE \
-         WHERE epoch = (SELECT epoch FROM chainfill_lease) AND outcome IS NULL";
+         WHERE epoch IN ((SELECT epoch FROM chainfill_lease), (SELECT max(epoch) FROM chainfill_run)) \
+         AND outcome IS NULL";
     link.batch(unknown).await?;
     let taken = link.ask_one(TAKE, &[]).await;
     let epoch: i64 = taken.map_err(|error| Trouble::from(error).in_table("chainfill_lease"))?.try_get(0)?;
     let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
     let run = "INSERT INTO chainfill_run (epoch, identity, started_at) VALUES ($1, $2, $3)";
     link.tell(run, &[&epoch, &plain(&identity), &wish.now.0]).await?;
-    link.batch(RECOUNT).await?;
     // The older script may have run again since.
     adopt::adopt(link).await?;
+    link.batch(RECOUNT).await?;
     link.batch("COMMIT").await?;
     Ok(Epoch(epoch))
 }

@@ -39,7 +39,7 @@ pub(super) async fn coverage(link: &mut Link, currency: &Currency) -> Result<Vec
         let expiry = row.try_get::<_, Option<Day>>(0);
         let expiry = expiry.map_err(|error| Trouble::from(error).in_table("chainfill_option"))?.map(|day| day.0);
         let word: &str = row.try_get(1)?;
-        let odd = || Trouble::line(&format!("an option of {currency}"), &format!("unknown state {word:?}"));
+        let odd = || Trouble::row(&format!("chainfill_option, of {currency},"), format!("unknown state {word:?}"));
         let state = OptionState::from_word(word).ok_or_else(odd)?;
         coverage::add(&mut found, expiry, state, row.try_get::<_, i64>(2)?.unsigned_abs());
     }

@@ -18,7 +18,7 @@ use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::domain::vantage::Beat;
 use crate::limits::LOG_REQUESTS_MAX;
-use crate::store::row::{Line, Lines, MEND_MEMORY, counted_span_ms, open_count};
+use crate::store::row::{Line, Lines, counted_span_ms, open_count};
 use crate::store::{EachBar, Epoch, Glance, Ledger, ListingRow, Loaded, RunRow, merge};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -31,15 +31,17 @@ const COUNTED: &str = "SELECT epoch, sent, coalesce(done, sent) FROM chainfill_a
      AND (counted OR outcome IS NULL) ORDER BY sent DESC LIMIT $2";
 const LISTING: &str =
     "SELECT fetched_at, names, unparsed, added, vanished FROM chainfill_listing ORDER BY fetched_at DESC LIMIT 1";
-const TALLIES: &str = "SELECT currency, listed, pending, stored, empty, attention, bars FROM chainfill_tally";
+const TALLIES: &str = "SELECT currency, listed, pending, stored, empty, attention, bars FROM chainfill_tally \
+     WHERE listed > 0";
 const NUMBERS: &str = "SELECT (SELECT max(sent) FROM chainfill_attempt), \
-     (SELECT coalesce(sum(requests), 0)::bigint FROM chainfill_run), \
+     (SELECT coalesce(sum(greatest(0, least(requests, 4294967295))), 0)::bigint FROM chainfill_run), \
      pg_total_relation_size('cryptodatadownload_options_daily')";
 const DUE: &str = "SELECT currency, count(*) FROM chainfill_option WHERE due_at <= $1 AND listed GROUP BY currency";
 
-/// The newest runs.
+/// The newest runs. A beat at no time at all is one of long ago: else nobody could ever take the store over (B13).
 pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, \
-     (extract(epoch FROM clock_timestamp() - l.beat_at) * 1000)::bigint, r.ended_at, r.ending, r.progress \
+     CASE WHEN isfinite(l.beat_at) THEN (extract(epoch FROM clock_timestamp() - l.beat_at) * 1000)::bigint \
+     ELSE 4102444800000 END, r.ended_at, r.ending, r.progress \
      FROM chainfill_run AS r, chainfill_lease AS l ORDER BY r.epoch DESC LIMIT $1";
 
 /// One option's bars.
@@ -217,7 +219,7 @@ pub(super) fn run(rows: &[Row]) -> Result<Option<RunRow>, Trouble> {
 
 /// A run, from the columns of [`RUNS`].
 pub(super) fn run_row(row: &Row) -> Result<RunRow, Trouble> {
-    read_run(row).map_err(|trouble| trouble.in_table("chainfill_run"))
+    read_run(row).map_err(|trouble| trouble.in_table("chainfill_run, or of chainfill_lease beside it,"))
 }
 
 fn read_run(row: &Row) -> Result<RunRow, Trouble> {
@@ -242,8 +244,7 @@ fn remembered<T: DeserializeOwned>(rows: &[Row], name: &str) -> Result<Option<T>
         return Ok(None);
     };
     let value = kept::read(row.try_get(1)?);
-    let odd = |error| Trouble::Unfit(format!("chainfill_memory, {name}: {error}"), MEND_MEMORY.to_owned());
-    value.map(Some).map_err(odd)
+    value.map(Some).map_err(|error| Trouble::memory(name, error))
 }
 
 fn counted(rows: &[Row]) -> Result<Vec<(Epoch, Counted)>, Trouble> {

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use tokio_postgres::error::{DbError, Error, SqlState};
 
 use crate::store::StoreError;
-use crate::store::row::{MEND_LINE, MEND_ROW};
+use crate::store::mend;
 
 /// An error inside a call, before it knows its store's place.
 #[derive(Debug)]
@@ -38,17 +38,26 @@ impl Trouble {
 
     /// A line of the ledger holds what cannot be.
     pub(super) fn line(symbol: &str, what: &str) -> Trouble {
-        Trouble::Unfit(format!("the ledger's line of {symbol}: {what}"), MEND_LINE.to_owned())
+        Trouble::Unfit(format!("the ledger's line of {symbol:?}: {what}"), mend::LINE.to_owned())
     }
 
     /// A row of that table holds what cannot be.
     pub(super) fn row(table: &str, what: impl std::fmt::Display) -> Trouble {
-        Trouble::Unfit(format!("a row of {table} cannot be read: {what}"), MEND_ROW.to_owned())
+        Trouble::Unfit(format!("a row of {table} cannot be read: {what}"), mend::row(table).to_owned())
+    }
+
+    /// Something that is kept under a name holds what cannot be.
+    pub(super) fn memory(name: &str, what: impl std::fmt::Display) -> Trouble {
+        Trouble::Unfit(format!("chainfill_memory, {name}: {what}"), mend::memory(name).to_owned())
     }
 
     /// The same, and where it is a value that no run can have written, or a row is gone, the table in which that is (B13).
     pub(super) fn in_table(self, table: &str) -> Trouble {
         match self {
+            // A number beyond what its type holds, a time without an end.
+            Trouble::Server(error) if error.code().is_some_and(|code| code.code().starts_with("22")) => {
+                Trouble::row(table, &error)
+            }
             // The driver keeps its kinds of errors to itself.
             Trouble::Server(error)
                 if error.as_db_error().is_none() && error.to_string().starts_with("error deserial") =>
@@ -56,7 +65,7 @@ impl Trouble {
                 Trouble::row(table, caused(&error))
             }
             Trouble::Server(error) if error.to_string().starts_with("query returned an unexpected number of rows") => {
-                let mend = "restore a backup, or use another database";
+                let mend = "INSERT INTO chainfill_lease VALUES (1, 0, FALSE, now())";
                 Trouble::Unfit(format!("{table} has lost its row"), mend.to_owned())
             }
             other => other,
@@ -124,7 +133,10 @@ fn server_said(said: &DbError, place: String) -> StoreError {
                 .to_owned()
         }
         "25006" => "the server takes no writes: it is a standby, or set to read-only; use the primary".to_owned(),
-        _ => "its tables were altered: restore a backup, or use another database".to_owned(),
+        _ => {
+            let what = format!("its tables are not as they were left: {what} [{code}]");
+            return StoreError::Unfit { place, what, mend: "restore a backup, or use another database".to_owned() };
+        }
     };
     StoreError::Unfit { place, what: format!("{what} [{code}]"), mend }
 }

@@ -16,6 +16,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::ledger::OptionRecord;
 use crate::domain::moment::Moment;
 use crate::store::adoption::Style;
+use crate::store::mend;
 use crate::store::merge::Write;
 
 /// The columns of a bar, in the order of [`read_bar`].
@@ -156,9 +157,10 @@ pub(super) fn overlay(connection: &Connection, symbol: &str, bars: &mut [Candle]
         connection.prepare_cached("SELECT date, field, digits FROM chainfill_exact WHERE symbol = ?1")?;
     let mut rows = statement.query([symbol])?;
     while let Some(row) = rows.next()? {
-        let odd = || Trouble::odd(format!("chainfill_exact holds a line for {symbol} that cannot be read"));
+        let what = || format!("chainfill_exact holds a row for {symbol} that cannot be read");
+        let odd = || Trouble::Unfit(what(), mend::digits(symbol));
         let date: Date = row.get_ref(0)?.as_str().ok().and_then(|text| text.parse().ok()).ok_or_else(odd)?;
-        let field: i64 = row.get(1)?;
+        let field: i64 = row.get(1).map_err(|_| odd())?;
         let digits = row.get_ref(2)?.as_str().ok().and_then(|text| Decimal::from_str_exact(text).ok());
         let digits = digits.ok_or_else(odd)?;
         let Ok(at) = bars.binary_search_by_key(&date, |bar| bar.date) else { continue };
@@ -270,7 +272,8 @@ fn shortest(number: f64) -> Option<Decimal> {
 /// A name of an option in the table.
 pub(super) fn symbol_of(row: &Row<'_>, at: usize) -> Result<Option<Symbol>, Trouble> {
     Ok(match row.get_ref(at)? {
-        ValueRef::Text(text) => Some(Symbol::new(&String::from_utf8_lossy(text))),
+        // Made readable it would be another name than the one in the table, and taken over again by each run.
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Symbol::new),
         _ => None,
     })
 }

@@ -12,19 +12,19 @@ use crate::store::row::{order_of, order_text};
 use crate::store::text::plain;
 use crate::store::{Claim, Epoch, Holder, Left, RunEnd, StoreError};
 
-/// Above every epoch before, whatever became of the lease's own number: the newest run is the one with the highest.
+/// Above every epoch before, whatever became of the lease's own number: the newest run is the one with the highest, and a
+/// request under a number that stands in the journal would not be written there (I5).
 const TAKE: &str = "UPDATE chainfill_lease SET held = 1, beat_at = ?1, \
-     epoch = max(CAST(epoch AS INTEGER), (SELECT coalesce(max(epoch), 0) FROM chainfill_run)) + 1";
+     epoch = max(CAST(epoch AS INTEGER), (SELECT coalesce(max(epoch), 0) FROM chainfill_run), \
+     (SELECT coalesce(CAST(max(epoch) AS INTEGER), 0) FROM chainfill_attempt)) + 1";
 
 /// Counts the ledger anew. Nothing but a hand in the tables, or a flipped bit, makes the kept counts others than these; from
 /// then on every page would be wrong by as much (B13).
-const RECOUNT: &str = "INSERT INTO chainfill_tally (currency, listed, pending, stored, empty, attention, bars) \
-     SELECT currency, sum(one), sum(state = 'pending'), sum(state = 'stored'), sum(state = 'empty'), \
-     sum(state = 'attention'), sum(min(row_count, 4294967295)) FROM \
-     (SELECT currency, 1 AS one, state, row_count FROM chainfill_option \
-     UNION ALL SELECT currency, 0, '', 0 FROM chainfill_tally) WHERE TRUE GROUP BY currency \
-     ON CONFLICT (currency) DO UPDATE SET listed = excluded.listed, pending = excluded.pending, \
-     stored = excluded.stored, empty = excluded.empty, attention = excluded.attention, bars = excluded.bars";
+const RECOUNT: &str = "DELETE FROM chainfill_tally; \
+     INSERT INTO chainfill_tally (currency, listed, pending, stored, empty, attention, bars) \
+     SELECT currency, count(*), sum(state = 'pending'), sum(state = 'stored'), sum(state = 'empty'), \
+     sum(state = 'attention'), sum(max(0, min(row_count, 4294967295))) FROM chainfill_option \
+     WHERE typeof(currency) = 'text' GROUP BY currency";
 
 /// Takes the lease.
 pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trouble> {
@@ -42,7 +42,8 @@ pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trou
     // Of runs before the last one this was done when the last one began.
     connection.execute(
         "UPDATE chainfill_attempt SET outcome = 'unknown', counted = 1 \
-         WHERE epoch = (SELECT epoch FROM chainfill_lease) AND outcome IS NULL",
+         WHERE epoch IN ((SELECT epoch FROM chainfill_lease), (SELECT max(epoch) FROM chainfill_run)) \
+         AND outcome IS NULL",
         [],
     )?;
     let identity = serde_json::to_string(&wish.identity).map_err(|error| Trouble::odd(error.to_string()))?;
@@ -53,9 +54,9 @@ pub(super) fn begin(connection: &Connection, wish: &Claim) -> Result<Epoch, Trou
         "INSERT INTO chainfill_run (epoch, identity, started_at) VALUES (?1, ?2, ?3)",
         params![epoch, plain(&identity), wish.now.0],
     )?;
-    connection.execute_batch(RECOUNT)?;
     // The older script may have run again since.
     adopt::adopt(connection)?;
+    connection.execute_batch(RECOUNT)?;
     Ok(Epoch(epoch))
 }
 
@@ -98,7 +99,8 @@ pub(super) fn untaken(connection: &Connection, epoch: Epoch) -> Result<Vec<(i64,
     let sql = "SELECT id, what FROM chainfill_order WHERE epoch = ?1 AND NOT taken ORDER BY id";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([epoch.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-    let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+    let rows = rows.collect::<Result<_, _>>();
+    let rows: Vec<(i64, String)> = rows.map_err(|error| Trouble::from(error).in_table("chainfill_order"))?;
     Ok(rows.into_iter().map(|(id, text)| (id, order_of(&text))).collect())
 }
 

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::row::{MEND_MEMORY, storable_symbol};
+use super::row::storable_symbol;
 use super::{
     Batch, Claim, Committed, EachBar, Epoch, Glance, JournalLine, Ledger, Left, Loaded, Mode, Opened, Order, Outside,
     RunEnd, RunRow, Store, StoreError, Story,
@@ -217,8 +217,7 @@ fn memory<T: DeserializeOwned>(connection: &Connection, name: &str) -> Result<Op
         Value::Text(text) => kept::read(&text).map_err(|error| error.to_string()),
         _ => Err("it is no text".to_owned()),
     };
-    let odd = |what| Trouble::Unfit(format!("chainfill_memory, {name}: {what}"), MEND_MEMORY.to_owned());
-    value.map(read).transpose().map_err(odd)
+    value.map(read).transpose().map_err(|what| Trouble::memory(name, what))
 }
 
 /// Keeps something under a name.

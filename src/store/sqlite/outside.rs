@@ -31,7 +31,7 @@ pub(super) fn coverage(connection: &Connection, currency: &Currency) -> Result<V
             Ok(())
         };
         read().map_err(|what: Box<dyn std::error::Error>| {
-            Trouble::line(&format!("an option of {currency}"), &what.to_string())
+            Trouble::row(&format!("chainfill_option, of {currency},"), what)
         })?;
     }
     Ok(found)

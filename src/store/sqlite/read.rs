@@ -54,9 +54,10 @@ pub(super) const RUNS: &str = "SELECT r.epoch, r.identity, l.beat_at, r.ended_at
 pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Trouble> {
     let throttle: governor::Memory = memory(connection, "throttle")?.unwrap_or_default();
     let newest = "SELECT max(sent) FROM chainfill_attempt";
-    let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0))?;
+    let newest = connection.query_row(newest, [], |row| row.get(0));
+    let newest: Option<i64> = newest.map_err(|error| Trouble::from(error).in_table("chainfill_attempt"))?;
     let since = Moment(newest.unwrap_or(0)) - counted_span_ms(&throttle);
-    let requests = "SELECT coalesce(sum(requests), 0) FROM chainfill_run";
+    let requests = "SELECT coalesce(sum(max(0, min(requests, 4294967295))), 0) FROM chainfill_run";
     let requests: i64 = connection
         .query_row(requests, [], |row| row.get(0))
         .map_err(|error| Trouble::from(error).in_table("chainfill_run"))?;
@@ -69,7 +70,8 @@ pub(super) fn glance(connection: &Connection, now: Moment) -> Result<Glance, Tro
         .query_map([now.0], |row| {
             Ok((Currency::stored(row.get_ref(0)?.as_str()?), row.get::<_, i64>(1)?.unsigned_abs()))
         })?
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Trouble::from(error).in_table("chainfill_option"))?;
     let tallies = tallies(connection)?;
     Ok(Glance {
         open: open_count(&tallies, &due, &ability),
@@ -124,10 +126,10 @@ pub(super) fn record(row: &Row<'_>, lines: &mut Lines) -> Result<OptionRecord, T
     let text = |at| row.get_ref(at).map_err(words)?.as_str_or_null().map_err(words);
     let number = |at| row.get::<_, i64>(at).map_err(words);
     let date = |at| text(at)?.map(str::parse::<Date>).transpose().map_err(words);
-    let symbol = text(0).unwrap_or_default().unwrap_or_default();
+    let Ok(Some(symbol)) = text(0) else { return Err(Trouble::row("chainfill_option", "a symbol that is no text")) };
     let mut read = || {
         lines.read(&Line {
-            symbol: text(0)?.unwrap_or_default(),
+            symbol,
             currency: text(1)?.unwrap_or_default(),
             state: text(2)?.unwrap_or_default(),
             row_count: number(3)?,
@@ -155,7 +157,7 @@ pub(super) fn run(connection: &Connection) -> Result<Option<RunRow>, Trouble> {
 
 /// A run, from the columns of [`RUNS`].
 pub(super) fn run_row(row: &Row<'_>) -> Result<RunRow, Trouble> {
-    read_run(row).map_err(|trouble| trouble.in_table("chainfill_run"))
+    read_run(row).map_err(|trouble| trouble.in_table("chainfill_run, or of chainfill_lease beside it,"))
 }
 
 fn read_run(row: &Row<'_>) -> Result<RunRow, Trouble> {

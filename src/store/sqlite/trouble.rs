@@ -3,7 +3,7 @@
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::store::StoreError;
-use crate::store::row::{MEND_LINE, MEND_ROW};
+use crate::store::mend;
 
 /// An error inside a call, before it knows its store's place.
 #[derive(Debug)]
@@ -36,12 +36,17 @@ impl Trouble {
 
     /// A line of the ledger holds what cannot be.
     pub(super) fn line(symbol: &str, what: &str) -> Trouble {
-        Trouble::Unfit(format!("the ledger's line of {symbol}: {what}"), MEND_LINE.to_owned())
+        Trouble::Unfit(format!("the ledger's line of {symbol:?}: {what}"), mend::LINE.to_owned())
     }
 
     /// A row of that table holds what cannot be.
     pub(super) fn row(table: &str, what: impl std::fmt::Display) -> Trouble {
-        Trouble::Unfit(format!("a row of {table} cannot be read: {what}"), MEND_ROW.to_owned())
+        Trouble::Unfit(format!("a row of {table} cannot be read: {what}"), mend::row(table).to_owned())
+    }
+
+    /// Something that is kept under a name holds what cannot be.
+    pub(super) fn memory(name: &str, what: impl std::fmt::Display) -> Trouble {
+        Trouble::Unfit(format!("chainfill_memory, {name}: {what}"), mend::memory(name).to_owned())
     }
 
     /// The same, and where it is a value that no run can have written, the table in which that stands (B13).
@@ -55,7 +60,7 @@ impl Trouble {
             ) => Trouble::row(table, error),
             Trouble::Sql(Error::QueryReturnedNoRows) => Trouble::Unfit(
                 format!("{table} has lost its row"),
-                "restore a backup, or start with a new file".to_owned(),
+                "INSERT INTO chainfill_lease VALUES (1, 0, 0, 0)".to_owned(),
             ),
             other => other,
         }
@@ -84,7 +89,14 @@ impl Trouble {
             Some(ErrorCode::DatabaseCorrupt) => "the file is damaged: restore a backup, or try `sqlite3 FILE .recover`",
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "make the file and its directory writable",
             Some(ErrorCode::CannotOpen) => "make the directory, and see that it may be read and written",
-            _ => "its tables were altered: restore a backup, or start with a new file",
+            _ => {
+                let what = format!("its tables are not as they were left: {what}");
+                return StoreError::Unfit {
+                    place,
+                    what,
+                    mend: "restore a backup, or start with a new file".to_owned(),
+                };
+            }
         };
         StoreError::Unfit { place, what, mend: mend.to_owned() }
     }

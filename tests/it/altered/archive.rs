@@ -15,7 +15,9 @@ use chainfill::domain::run::{Ending, Identity};
 use chainfill::domain::vantage::Vantage;
 use chainfill::engine::Report;
 use chainfill::sight;
-use chainfill::store::{Attempt, Batch, Claim, Mode, OptionNews, Outside, RunEnd, Store, StoreError, StoreUrl, open};
+use chainfill::store::{
+    Attempt, Batch, Claim, JournalLine, Mode, OptionNews, Outside, RunEnd, Store, StoreError, StoreUrl, Tally, open,
+};
 use chainfill::view::forecasts::ForecastsPage;
 use chainfill::view::missing::{MissingOption, MissingPage};
 use chainfill::view::proof::ProofPage;
@@ -27,8 +29,11 @@ use super::Place;
 use crate::rig::world::{BEGIN, World, settings, small};
 
 /// How long a run may work on it before it is told to stop, and how long it may take to obey.
-const WORK: Duration = Duration::from_millis(500);
+const WORK: Duration = Duration::from_secs(2);
 const END: Duration = Duration::from_secs(30);
+
+/// Most requests of one run on it.
+const JOURNAL_MAX: usize = 500;
 
 /// The archive, and the vendor's truth of it.
 pub struct Archive<P> {
@@ -71,13 +76,13 @@ impl<P: Place> Archive<P> {
     }
 
     /// All that look at a store look at this one.
-    pub fn looked_at(&self) -> Result<Seen, StoreError> {
-        self.runtime.block_on(async {
-            let store = open(&self.place.url(), Mode::Read).await?.store;
-            let looked = look(store.clone()).await;
-            let seen = prove(&*store).await?;
-            looked.map(|()| seen)
-        })
+    pub fn looked_at(&self) -> Result<(), StoreError> {
+        self.runtime.block_on(async { look(open(&self.place.url(), Mode::Read).await?.store).await })
+    }
+
+    /// What `verify` sees in it.
+    pub fn proved(&self) -> Result<Seen, StoreError> {
+        self.runtime.block_on(async { prove(&*open(&self.place.url(), Mode::Read).await?.store).await })
     }
 
     /// A run takes it over and works on it; how it ended.
@@ -115,7 +120,7 @@ impl<P: Place> Archive<P> {
 
 /// Whatever stands there, a run comes to its end, by itself or when it is told to.
 async fn work(store: Arc<dyn Store>) -> Result<Report, StoreError> {
-    let mut world = World::on(vendor(), store);
+    let mut world = World::on(vendor(), store.clone());
     world.latency_ms = 0;
     world.settings.identity.pid = 2;
     let epoch = world.begin().await?;
@@ -124,10 +129,17 @@ async fn work(store: Arc<dyn Store>) -> Result<Report, StoreError> {
         let _ = world.stop.send_replace(true);
         tokio::time::sleep(END).await;
     };
-    tokio::select! {
-        report = world.work(epoch) => report,
+    let report = tokio::select! {
+        report = world.work(epoch) => report?,
         () = stop => panic!("a run that was told to stop goes on"),
-    }
+    };
+    // I4, I5: the counts are the ledger's, and what the vendor saw is in the journal.
+    let ledger = store.load(BEGIN).await?.records;
+    assert_eq!(store.glance(BEGIN).await?.tallies, Tally::of(&ledger));
+    let journal = store.journal(JOURNAL_MAX).await?;
+    let left = |line: &&JournalLine| line.epoch == epoch && line.outcome.as_deref() != Some("unsent");
+    assert_eq!(journal.iter().filter(left).count() as u64, world.requests());
+    Ok(report)
 }
 
 fn vendor() -> chainfill::vendor::Settings {

@@ -16,6 +16,9 @@ pub struct File {
     kept: Vec<u8>,
 }
 
+/// What stands before bytes that are to be stored as a text.
+const TEXT: &[u8] = b"text:";
+
 /// A row of a table.
 struct Row {
     table: String,
@@ -95,7 +98,8 @@ impl Row {
             return None;
         }
         let sql = format!("SELECT * FROM {table} LIMIT 1 OFFSET {}", rng.i64(0..count));
-        let cells = connection.query_row(&sql, [], |row| (0..info.len()).map(|at| row.get(at)).collect()).unwrap();
+        // A row with bytes that are no text was altered already.
+        let cells = connection.query_row(&sql, [], |row| (0..info.len()).map(|at| row.get(at)).collect()).ok()?;
         Some(Row { table: table.to_owned(), columns: info.into_iter().map(|(name, _)| name).collect(), keys, cells })
     }
 
@@ -128,7 +132,14 @@ impl Row {
                 let at = rng.usize(..self.cells.len());
                 let was = std::mem::replace(&mut self.cells[at], Value::Null);
                 self.cells[at] = other(&was, rng);
-                let sql = format!("UPDATE {table} SET {} = ?{} WHERE {place}", self.columns[at], key.len() + 1);
+                let mut value = format!("?{}", key.len() + 1);
+                if let Value::Blob(bytes) = &mut self.cells[at]
+                    && bytes.starts_with(TEXT)
+                {
+                    value = format!("CAST({value} AS TEXT)");
+                    bytes.drain(..TEXT.len());
+                }
+                let sql = format!("UPDATE {table} SET {} = {value} WHERE {place}", self.columns[at]);
                 let set = connection.execute(&sql, params_from_iter(key.iter().chain([&self.cells[at]])));
                 let words = || format!("{table}.{} of {key:?}: {was:?} is {:?}", self.columns[at], self.cells[at]);
                 (set == Ok(1)).then(|| (words(), self.symbol()))
@@ -159,6 +170,13 @@ fn other(value: &Value, rng: &mut Rng) -> Value {
         (Value::Real(number), 0..5) => Value::Real(f64::from_bits(number.to_bits() ^ (1 << rng.u32(..64)))),
         (Value::Text(text), 0..6) => Value::Text(garbled(text, rng)),
         (Value::Text(text), 6) => Value::Blob(text.clone().into_bytes()),
+        (Value::Text(text), 7) if !text.is_empty() => {
+            // Stored as a text again: a file takes any bytes for one.
+            let mut bytes = text.clone().into_bytes();
+            let at = rng.usize(..bytes.len());
+            bytes[at] ^= 0x80;
+            Value::Blob([TEXT, &bytes].concat())
+        }
         _ => [
             Value::Null,
             Value::Integer(0),
