@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::config::ConfigError;
 use crate::http::HttpError;
 use crate::store::StoreError;
+use crate::view::escape::{safe, safe_json};
 
 /// Exit code: another run holds the store.
 pub const HELD: u8 = 11;
@@ -39,16 +40,18 @@ impl Failure {
         self
     }
 
-    /// Says it on standard error; with `--json` as one object.
+    /// Says it on standard error; with `--json` as one object. What somebody else wrote into a store, or the vendor said, may
+    /// stand in it (X1).
     pub fn report(&self, json: bool) -> ExitCode {
         let mut out = anstream::stderr().lock();
         let _ = if json {
             let object = serde_json::json!({ "v": 1, "error": self.what, "hint": self.hint, "exit_code": self.code });
-            writeln!(out, "{object}")
+            writeln!(out, "{}", safe_json(&object.to_string()))
         } else {
             let red = anstyle::AnsiColor::Red.on_default().bold();
-            let hint = self.hint.as_ref().map_or(String::new(), |hint| format!("\n  {hint}"));
-            writeln!(out, "{red}error:{red:#} {}{hint}", self.what)
+            let lines = |text: &str| text.lines().map(|line| safe(line).into_owned()).collect::<Vec<_>>().join("\n");
+            let hint = self.hint.as_ref().map_or(String::new(), |hint| format!("\n  {}", lines(hint)));
+            writeln!(out, "{red}error:{red:#} {}{hint}", safe(&self.what))
         };
         ExitCode::from(self.code)
     }

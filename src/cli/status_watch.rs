@@ -15,6 +15,7 @@ use crate::limits::STATUS_EVERY_S_RANGE;
 use crate::process;
 use crate::sight;
 use crate::store::{Outside, StoreError};
+use crate::view::escape::safe;
 use crate::view::status::StatusPage;
 
 /// Exit code: the run ended without saying how.
@@ -69,7 +70,7 @@ impl Again {
                 Ok(page) => Ok(page),
                 // It comes back, or it is made: neither is a reason to stop looking.
                 Err(error @ (StoreError::Away { .. } | StoreError::Nothing { .. } | StoreError::Full { .. })) => {
-                    Err(error.to_string())
+                    Err(safe(&error.to_string()).into_owned())
                 }
                 Err(error) => return Err(error.into()),
             };

@@ -84,3 +84,23 @@ fn the_help_is_as_it_was_read_last() {
         assert!(desk.chainfill(&["completions", shell]).ends_with(0).out.contains("backfill"));
     }
 }
+
+#[test]
+fn words_that_stand_in_a_store_steer_no_terminal() {
+    // F-X1, F-B13: somebody else wrote them, and a refusal says them back.
+    let (desk, vendor) =
+        start(Settings { counts: parse_counts("BTC=5").unwrap(), throttles: Vec::new(), ..Settings::default() });
+    desk.chainfill(&["backfill", "--api-url", &vendor.base_url]).with_key().ends_with(0);
+    let connection = rusqlite::Connection::open(desk.database()).unwrap();
+    let odd =
+        r#"UPDATE chainfill_memory SET value = '{"expiry_queries":"\u001b[2J\u202e\nfine"}' WHERE name = 'ability'"#;
+    assert_eq!(connection.execute(odd, []), Ok(1));
+    for args in [&["status"][..], &["status", "--json"], &["verify"], &["backfill", "--api-url", &vendor.base_url]] {
+        let err = desk.chainfill(args).with_key().ends_with(8).err;
+        assert!(err.contains("ability") && err.contains("fine"), "{args:?}: {err}");
+        assert!(
+            !err.contains("\u{1b}[2J") && !err.contains('\u{202e}') && !err.contains("\nfine"),
+            "{args:?}: {err:?}"
+        );
+    }
+}
